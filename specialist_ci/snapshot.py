@@ -1,21 +1,19 @@
-"""Snapshot v1: what one suite left behind in one interpreter at one commit, per source line."""
+"""Snapshot v1, a file format: what one suite left in one interpreter at one commit, by line."""
 
-from __future__ import annotations
-
-import gc
-import os
-import tempfile
 from collections.abc import Iterable
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from specialist_ci.errors import UsageError
-
 SCHEMA_VERSION = 1
+
+# A specialized site that missed this often since it last specialized is unstable: a
+# cache that misses on every other execution reads a number between 0 and 52 at random,
+# and one that met a stray type once or twice is doing its work. docs/states.md has the
+# measurements.
+UNSTABLE_MISSES = 4
 
 NonNegative = Annotated[int, Field(ge=0)]
 _STRICT = ConfigDict(extra="forbid")
@@ -146,6 +144,7 @@ class Python(Value):
     free_threaded: bool
     jit: bool  # whether the just-in-time compiler was enabled for the run
     pystats: bool
+    specializes: bool  # found by trying, since some builds never do
 
     @property
     def minor(self) -> str:

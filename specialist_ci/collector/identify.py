@@ -1,0 +1,55 @@
+"""Writes who this interpreter is, as JSON: python identify.py TARGET.
+
+Any Python may be asked, so this parses on Python 2 and on other implementations.
+"""
+
+import json
+import platform
+import sys
+import sysconfig
+
+
+def _specializes():
+    """Return whether a hot addition of two floats gets a specialized opcode here."""
+
+    def add(left, right):
+        return left + right
+
+    for _ in range(200):
+        add(1.0, 2.0)
+    adaptive = getattr(add.__code__, "_co_code_adaptive", None)
+    if adaptive is None:
+        return False
+    import opcode  # noqa: PLC0415 - only where there is something to look up
+
+    specialized = getattr(opcode, "_specialized_opmap", None)
+    if specialized is None:
+        import dis  # noqa: PLC0415 - 3.11 and 3.12 keep the names there
+
+        names = getattr(dis, "_all_opname", ())
+        specialized = {name: number for number, name in enumerate(names)}
+    return specialized.get("BINARY_OP_ADD_FLOAT") in adaptive[::2]
+
+
+def _identity():
+    version = sys.version_info
+    jit = getattr(sys, "_jit", None)
+    words = sys.version.split(" ", 1)
+    suffix = "" if version[3] == "final" else "%s%d" % (version[3], version[4])
+    return {
+        "version": "%d.%d.%d%s" % (version[0], version[1], version[2], suffix),
+        "implementation": platform.python_implementation(),
+        "build": " ".join(words[1].split()) if len(words) > 1 else "",
+        "platform": sysconfig.get_platform(),
+        "cache_tag": getattr(getattr(sys, "implementation", None), "cache_tag", None) or "",
+        "debug": hasattr(sys, "gettotalrefcount"),
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "jit": bool(jit and jit.is_enabled()),
+        "pystats": hasattr(sys, "_stats_on"),
+        "specializes": _specializes(),
+    }
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "w") as target:
+        json.dump(_identity(), target)

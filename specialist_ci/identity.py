@@ -1,0 +1,63 @@
+"""Asks an interpreter who it is, and refuses one whose specialization cannot be read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from specialist_ci import process
+from specialist_ci.dump import load_identity
+from specialist_ci.errors import MeasurementError
+from specialist_ci.snapshot import Python
+
+OLDEST, NEWEST = (3, 11), (3, 15)
+
+_SCRIPT = Path(__file__).parent / "collector" / "identify.py"
+
+
+def identify(python: Path, scratch: Path, environment: Mapping[str, str]) -> Python:
+    """Ask an interpreter who it is, in the surroundings of the run.
+
+    Raises MeasurementError for one that does not specialize or that this release
+    cannot read.
+    """
+    target = scratch / "python.json"
+    plain = {key: value for key, value in environment.items() if key != "SPECIALIST_CI_CONTROL"}
+    outcome = process.run(
+        [str(python), "-S", str(_SCRIPT), str(target)],
+        cwd=scratch,
+        env={**plain, "PYTHONDONTWRITEBYTECODE": "1"},
+        what=str(python),
+    )
+    if outcome.status != 0 or not target.exists():
+        raise MeasurementError(
+            f"{python} {process.describe_failure(outcome)}",
+            remedy="name a working CPython 3.11 or later with --python",
+        )
+    identity = load_identity(target)
+    _refuse_unfit(python, identity)
+    return identity
+
+
+def _refuse_unfit(python: Path, identity: Python) -> None:
+    major, minor = identity.version.split(".")[:2]
+    version = int(major), int(minor)
+    known = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+    remedy = f"name a CPython {known} with --python"
+    if identity.implementation != "CPython":
+        raise MeasurementError(
+            f"{python} is {identity.implementation}, which does not specialize", remedy=remedy
+        )
+    if version < OLDEST:
+        raise MeasurementError(
+            f"{python} is CPython {identity.version}, which does not specialize", remedy=remedy
+        )
+    if version > NEWEST:
+        raise MeasurementError(
+            f"{python} is CPython {identity.version}, whose caches this release cannot read",
+            remedy=remedy + ", or update specialist-ci",
+        )
+    if not identity.specializes:
+        build = "a free-threaded build" if identity.free_threaded else "a build"
+        raise MeasurementError(
+            f"{python} is CPython {identity.version}, {build} that never specializes",
+            remedy=remedy,
+        )

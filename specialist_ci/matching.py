@@ -1,0 +1,396 @@
+"""Pairs base's sites with head's by code, not by line numbers; pure.
+
+Functions are paired first: by path and qualified name, then by content wherever they
+went. Inside a pair the sites are aligned in order, by ever weaker keys. What is left
+over on both sides is paired line by line where the text is the same, so that code
+that moved out of its function is not mistaken for new code.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Self
+
+from specialist_ci.snapshot import Function, Site, Snapshot, SourceFile
+from specialist_ci.sourcetext import anonymize, normalize, source_text
+
+# Families that do one job in several shapes: `f(a)` and `f(x=a)` are the same call.
+_SHAPES = {"CALL_KW": "CALL", "CALL_FUNCTION_EX": "CALL"}
+# Families whose argrepr is an operator, which renaming leaves alone.
+_OPERATORS = frozenset({"BINARY_OP", "COMPARE_OP", "CONTAINS_OP"})
+
+# How much of a line must have stayed for it to count as edited and not as replaced.
+_EDITED = 0.6
+# How much of a function must have stayed for it to count as moved or renamed.
+_SAME_FUNCTION = 0.5
+# A site that stands in more functions than this does not tell where one of them went.
+_TELLING = 20
+# Beyond this many pairs of sites, popular keys may be skipped when a gap is aligned.
+_LARGE_GAP = 4_000_000
+
+
+class Place(NamedTuple):
+    """A site and where it stands."""
+
+    file: SourceFile
+    line: int
+    site: Site
+
+    @property
+    def text(self) -> str:
+        """The source that the site spans."""
+        return source_text(self.file).segment(self.line, self.site)
+
+    @property
+    def source_line(self) -> str:
+        """The line that the site begins on."""
+        return source_text(self.file).line(self.line)
+
+    @property
+    def function(self) -> Function:
+        """The code object that the site belongs to."""
+        return self.file.functions[self.site.function]
+
+
+class Pair(NamedTuple):
+    """One site on both sides; not certain where several places had an equal claim."""
+
+    base: Place
+    head: Place
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Every site of both sides exactly once."""
+
+    pairs: tuple[Pair, ...]
+    removed: tuple[Place, ...]  # base only
+    added: tuple[Place, ...]  # head only
+
+
+def match(base: Snapshot, head: Snapshot) -> Match:
+    """Pair the sites of two snapshots one to one."""
+    pairs: list[Pair] = []
+    removed: list[Place] = []
+    added: list[Place] = []
+    base_functions, head_functions = _functions(base), _functions(head)
+    for old, new in _pair_functions(base_functions, head_functions):
+        aligned = list(align(old.places, new.places))
+        pairs += aligned
+        removed += _without(old.places, (pair.base for pair in aligned))
+        added += _without(new.places, (pair.head for pair in aligned))
+    paired = {id(place) for pair in pairs for place in pair[:2]}
+    known = paired | {id(place) for place in removed} | {id(place) for place in added}
+    removed += [p for function in base_functions for p in function.places if id(p) not in known]
+    added += [p for function in head_functions for p in function.places if id(p) not in known]
+    moved = list(_pair_moved_lines(removed, added))
+    return Match(
+        pairs=(*pairs, *moved),
+        removed=tuple(_without(removed, (pair.base for pair in moved))),
+        added=tuple(_without(added, (pair.head for pair in moved))),
+    )
+
+
+def _without(places: Iterable[Place], taken: Iterable[Place]) -> list[Place]:
+    gone = {id(place) for place in taken}
+    return [place for place in places if id(place) not in gone]
+
+
+# --- functions ---
+
+
+class _FunctionSites:
+    """A code object with its sites in the order of its bytecode."""
+
+    def __init__(self, file: SourceFile, function: Function, places: list[Place]) -> None:
+        self.path = file.path
+        self.qualname = function.qualname
+        self.places = places
+
+    @cached_property
+    def content(self) -> tuple[Hashable, ...]:
+        return tuple(map(_exact, self.places))
+
+    @cached_property
+    def contents(self) -> Counter[Hashable]:
+        return Counter(self.content)
+
+    def similarity(self, other: Self) -> float:
+        """Return the share of sites that both have, from 0 to 1."""
+        shared = (self.contents & other.contents).total()
+        return 2 * shared / (len(self.content) + len(other.content))
+
+
+def _functions(snapshot: Snapshot) -> list[_FunctionSites]:
+    return [function for file in snapshot.files for function in _functions_of(file)]
+
+
+def _functions_of(file: SourceFile) -> Iterator[_FunctionSites]:
+    places: list[list[Place]] = [[] for _ in file.functions]
+    for line in file.lines:
+        number = line.line
+        for site in line.sites:
+            places[site.function].append(Place(file, number, site))
+    for function, found in zip(file.functions, places, strict=True):
+        if found:
+            found.sort(key=_offset)
+            yield _FunctionSites(file, function, found)
+
+
+def _offset(place: Place) -> int:
+    return place.site.offset
+
+
+_FunctionPair = tuple[_FunctionSites, _FunctionSites]
+
+
+def _pair_functions(
+    base: Iterable[_FunctionSites], head: Iterable[_FunctionSites]
+) -> list[_FunctionPair]:
+    """Pair functions, surest first; each step sees what the earlier ones left."""
+    pairs: list[_FunctionPair] = []
+    old, new = list(base), list(head)
+    for step in (_by_name, _by_content, _by_moved_file, _by_similarity):
+        found = list(step(old, new, pairs))
+        pairs += found
+        taken = {id(function) for pair in found for function in pair}
+        old = [function for function in old if id(function) not in taken]
+        new = [function for function in new if id(function) not in taken]
+    return pairs
+
+
+def _by_name(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], _pairs: object
+) -> Iterator[_FunctionPair]:
+    """Pair equal paths and qualified names; several of one name are aligned by content."""
+    groups = _grouped(old, lambda function: (function.path, function.qualname))
+    for name, new_group in _grouped(
+        new, lambda function: (function.path, function.qualname)
+    ).items():
+        old_group = groups.get(name, [])
+        if len(old_group) == len(new_group) == 1:
+            yield old_group[0], new_group[0]
+        elif old_group:
+            yield from _align_group(old_group, new_group)
+
+
+def _align_group(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites]
+) -> Iterator[_FunctionPair]:
+    """Pair lambdas, property setters and the like: by content, then in order."""
+    exact = SequenceMatcher(None, [f.content for f in old], [f.content for f in new], autojunk=False)
+    for tag, i, i_end, j, j_end in exact.get_opcodes():
+        if tag in ("equal", "replace"):
+            yield from zip(old[i:i_end], new[j:j_end], strict=False)
+
+
+def _by_content(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], _pairs: object
+) -> Iterator[_FunctionPair]:
+    """Pair functions that moved or were renamed and are otherwise the same."""
+    candidates = _grouped(old, lambda function: function.content)
+    for function in new:
+        same = candidates.get(function.content)
+        if same:
+            best = max(same, key=lambda other: _closeness(other, function))
+            same.remove(best)
+            yield best, function
+
+
+def _closeness(old: _FunctionSites, new: _FunctionSites) -> tuple[bool, bool, bool]:
+    return (
+        old.qualname == new.qualname,
+        old.qualname.rpartition(".")[2] == new.qualname.rpartition(".")[2],
+        old.path == new.path,
+    )
+
+
+def _by_moved_file(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], pairs: Sequence[_FunctionPair]
+) -> Iterator[_FunctionPair]:
+    """Pair equal names in a file whose other functions say where it went."""
+    votes = Counter((before.path, after.path) for before, after in pairs)
+    moved: dict[str, str] = {}
+    for (before, after), _count in votes.most_common():
+        moved.setdefault(after, before)
+    names = _grouped(old, lambda function: (function.path, function.qualname))
+    for function in new:
+        same = names.get((moved.get(function.path, ""), function.qualname))
+        if same:
+            yield same.pop(0), function
+
+
+def _by_similarity(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], _pairs: object
+) -> Iterator[_FunctionPair]:
+    """Pair what was moved or renamed and edited too, the most alike first."""
+    holders = defaultdict(list)
+    for index, function in enumerate(old):
+        for key in function.contents:
+            holders[key].append(index)
+    telling = {key: found for key, found in holders.items() if len(found) <= _TELLING}
+    scored = []
+    for index, function in enumerate(new):
+        for candidate in {other for key in function.contents for other in telling.get(key, ())}:
+            score = function.similarity(old[candidate])
+            if score >= _SAME_FUNCTION:
+                closeness = _closeness(old[candidate], function)
+                scored.append((score, closeness, -candidate, -index))
+    used: set[tuple[str, int]] = set()
+    for _score, _closeness_, candidate, index in sorted(scored, reverse=True):
+        if ("old", candidate) not in used and ("new", index) not in used:
+            used |= {("old", candidate), ("new", index)}
+            yield old[-candidate], new[-index]
+
+
+def _grouped(
+    functions: Iterable[_FunctionSites], key: Callable[[_FunctionSites], Hashable]
+) -> defaultdict[Hashable, list[_FunctionSites]]:
+    groups: defaultdict[Hashable, list[_FunctionSites]] = defaultdict(list)
+    for function in functions:
+        groups[key(function)].append(function)
+    return groups
+
+
+# --- sites of one function ---
+
+
+def _exact(place: Place) -> Hashable:
+    """The same code, however it is laid out."""
+    return place.site.family, place.site.argrepr, normalize(place.text)
+
+
+def _renamed(place: Place) -> Hashable:
+    """The same code, whatever its names are."""
+    return place.site.family, _operator(place), anonymize(place.text)
+
+
+def _operation(place: Place) -> Hashable:
+    """The same operation, on whatever operands."""
+    return place.site.family, place.site.argrepr
+
+
+def _shape(place: Place) -> Hashable:
+    """An operation of the same kind."""
+    return _SHAPES.get(place.site.family, place.site.family)
+
+
+def _operator(place: Place) -> str:
+    return place.site.argrepr if place.site.family in _OPERATORS else ""
+
+
+def _is_edited(base: Place, head: Place) -> bool:
+    """Whether one line is the other one edited, under its own names or under new ones."""
+    before, after = base.source_line, head.source_line
+    if _alike(normalize(before), normalize(after)) >= _EDITED:
+        return True
+    return (
+        _operator(base) == _operator(head) and _alike(anonymize(before), anonymize(after)) >= _EDITED
+    )
+
+
+@lru_cache(maxsize=4096)
+def _alike(before: str, after: str) -> float:
+    return SequenceMatcher(None, before, after, autojunk=False).ratio()
+
+
+def _always(_base: Place, _head: Place) -> bool:
+    return True
+
+
+# From sure to weak: what makes two sites the same, and what must hold besides.
+_LEVELS: tuple[tuple[Callable[[Place], Hashable], Callable[[Place, Place], bool]], ...] = (
+    (_exact, _always),
+    (_renamed, _always),
+    (_operation, _is_edited),
+    (_shape, _is_edited),
+)
+
+
+def align(base: Sequence[Place], head: Sequence[Place], level: int = 0) -> Iterator[Pair]:
+    """Pair the sites of two versions of a function, in order, one to one.
+
+    What the key of a level leaves unpaired between two pairs is tried with the next.
+    """
+    if not base or not head or level == len(_LEVELS):
+        return
+    if level == 0 and _untouched(base, head):
+        yield from map(Pair, base, head)
+        return
+    key, accept = _LEVELS[level]
+    anchors = [
+        (i + n, j + n)
+        for i, j, size in _blocks([key(place) for place in base], [key(place) for place in head])
+        for n in range(size)
+        if accept(base[i + n], head[j + n])
+    ]
+    next_i = next_j = 0
+    for i, j in (*anchors, (len(base), len(head))):
+        yield from align(base[next_i:i], head[next_j:j], level + 1)
+        if i < len(base):
+            yield Pair(base[i], head[j])
+        next_i, next_j = i + 1, j + 1
+
+
+def _blocks(base: list[Hashable], head: list[Hashable]) -> Iterator[tuple[int, int, int]]:
+    """Yield runs (base index, head index, length) of equal keys, in order."""
+    shortest = min(len(base), len(head))
+    start = next((n for n in range(shortest) if base[n] != head[n]), shortest)
+    rest = shortest - start
+    end = next((n for n in range(rest) if base[-1 - n] != head[-1 - n]), rest)
+    if start:
+        yield 0, 0, start
+    base_middle, head_middle = base[start : len(base) - end], head[start : len(head) - end]
+    if base_middle and head_middle:
+        large = len(base_middle) * len(head_middle) > _LARGE_GAP
+        matcher = SequenceMatcher(None, base_middle, head_middle, autojunk=large)
+        for i, j, size in matcher.get_matching_blocks()[:-1]:
+            yield start + i, start + j, size
+    if end:
+        yield len(base) - end, len(head) - end, end
+
+
+def _untouched(base: Sequence[Place], head: Sequence[Place]) -> bool:
+    """Whether two functions are the same text at the same columns: the quick way for most."""
+    if len(base) != len(head) or _text_of(base) != _text_of(head):
+        return False
+    shift = head[0].line - base[0].line
+    return all(
+        old.site.family == new.site.family
+        and old.site.column == new.site.column
+        and old.site.argrepr == new.site.argrepr
+        and old.line + shift == new.line
+        for old, new in zip(base, head, strict=True)
+    )
+
+
+def _text_of(places: Sequence[Place]) -> list[str]:
+    first = min(place.line for place in places)
+    last = max(place.site.end_line for place in places)
+    return source_text(places[0].file).lines[first - 1 : last]
+
+
+# --- lines that left their function ---
+
+
+def _pair_moved_lines(removed: Sequence[Place], added: Sequence[Place]) -> Iterator[Pair]:
+    """Pair leftovers whose line has the same text; not certain where there are several."""
+    candidates = defaultdict(list)
+    for place in removed:
+        candidates[_line_key(place)].append(place)
+    claims = Counter(key for key, places in candidates.items() for _ in places)
+    claims.update(map(_line_key, added))
+    for place in added:
+        key = _line_key(place)
+        if same := candidates.get(key):
+            at_home = [other for other in same if other.file.path == place.file.path]
+            best = (at_home or same)[0]
+            same.remove(best)
+            yield Pair(best, place, certain=claims[key] == 2)  # noqa: PLR2004 - one a side
+
+
+def _line_key(place: Place) -> Hashable:
+    return _exact(place), normalize(place.source_line)

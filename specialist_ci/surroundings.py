@@ -1,0 +1,80 @@
+"""The environment variables of the measured processes: deterministic, and recorded."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from specialist_ci.git import LOCAL_VARIABLES
+
+# Surroundings that make two runs of one commit alike; --env overrides each.
+DETERMINISTIC: Mapping[str, str | None] = {
+    "PYTHONHASHSEED": "0",
+    "PYTHON_JIT": "0",
+    "PYTHONNODEBUGRANGES": None,
+}
+# Variables of the interpreter that can decide what specializes, and so belong to the suite.
+_DECISIVE = (
+    "PYTHONASYNCIODEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONHASHSEED",
+    "PYTHONMALLOC",
+    "PYTHONNODEBUGRANGES",
+    "PYTHONOPTIMIZE",
+    "PYTHON_GIL",
+    "PYTHON_JIT",
+    "PYTHON_TLBC",
+)
+
+
+def measured_environment(
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str],
+    *,
+    python: Path,
+    control: Path,
+    root: Path,
+    original: Path,
+) -> dict[str, str]:
+    """Return the variables of the measured processes.
+
+    The interpreter's folder comes first on PATH; the collector, then the checkout at
+    root come first on PYTHONPATH, so that no installed copy is measured instead.
+    Entries inside the user's original checkout are moved to root.
+    """
+    unset = dict.fromkeys(LOCAL_VARIABLES)
+    merged = {**environ, **unset, **DETERMINISTIC, **overrides}
+    environment = {name: value for name, value in merged.items() if value is not None}
+    path = (str(python.parent), environment.get("PATH", os.defpath))
+    import_path = (
+        str(control / "collector"),
+        *_import_roots(root),
+        *_translated(environment.get("PYTHONPATH", ""), original, root),
+    )
+    return {
+        **environment,
+        "PATH": os.pathsep.join(path),
+        "PYTHONPATH": os.pathsep.join(import_path),
+        "SPECIALIST_CI_CONTROL": str(control),
+    }
+
+
+def decisive(
+    environment: Mapping[str, str], overrides: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return the variables that belong to the suite's identity; None: not set."""
+    names = sorted({*_DECISIVE, *overrides} - {"PYTHONPATH"})
+    return {name: environment.get(name) for name in names}
+
+
+def _import_roots(root: Path) -> list[str]:
+    return [str(path) for path in (root / "src", root) if path.is_dir()]
+
+
+def _translated(path: str, original: Path, root: Path) -> list[str]:
+    entries = []
+    for entry in filter(None, path.split(os.pathsep)):
+        absolute = Path(os.path.normpath(entry))
+        if absolute.is_relative_to(original):
+            absolute = root / absolute.relative_to(original)
+        entries.append(str(absolute))
+    return entries
