@@ -1,6 +1,7 @@
 """Workspaces hold what they should, leave the user's checkout alone, and always go away."""
 
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -388,12 +389,17 @@ def test_a_second_signal_does_not_stop_the_cleaning(drawing: Drawing, scratch: P
     assert_no_trace(drawing, scratch)
 
 
-def test_a_signal_during_the_checkout(drawing: Drawing, scratch: Path) -> None:
+def test_a_signal_during_the_checkout(drawing: Drawing, scratch: Path, tmp_path: Path) -> None:
     """Ctrl-C while git is still writing files ends git, and leaves nothing."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    smudge = f"exec 3>{pipe}; touch {tmp_path}/ready; sleep 60; cat"
     drawing.commit({"a.py": "", ".gitattributes": "a.py filter=slow\n"})
-    drawing.git("config", "filter.slow.smudge", f"touch {scratch.parent}/ready; sleep 60; cat")
-    run = Run(drawing, scratch, "exit")
-    assert run.stop(signal.SIGINT).splitlines()[-1] == "KeyboardInterrupt"
+    drawing.git("config", "filter.slow.smudge", smudge)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb") as end:
+        run = Run(drawing, scratch, "exit")
+        assert run.stop(signal.SIGINT).splitlines()[-1] == "KeyboardInterrupt"
+        assert select.select([end], [], [], 10)[0], "git still holds the other end"
     assert_no_trace(drawing, scratch)
 
 

@@ -1,11 +1,9 @@
 """The one place where text from the measured repository is made harmless to print."""
 
 import re
-import unicodedata
 from urllib.parse import quote
 
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
-# Default-ignorable characters of other categories: they take no room, or pass for a space.
+# Default-ignorable characters that count as printable: they take no room, or pass for a space.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0000-\U000e0fff]"
@@ -81,9 +79,9 @@ def _quoted(text: str, safe: str) -> str:
 def _shown(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
-    if unicodedata.category(character) in _UNPRINTABLE or _INVISIBLE.match(character):
-        return _spelled(ord(character))
-    return character
+    if character.isprintable() and not _INVISIBLE.match(character):
+        return character
+    return _spelled(ord(character))
 
 
 def _spelled(code: int) -> str:
