@@ -136,9 +136,8 @@ def _commit(provenance: Provenance) -> str | None:
 
 
 def _changed_row(change: Change) -> Row:
-    head = state(
-        change.head_state, change.head_form, change.head_misses, change.head_failed_attempts
-    )
+    form = None if change.head_form == change.base_form else change.head_form
+    head = state(change.head_state, form, change.head_misses, change.head_failed_attempts)
     base = () if change.base_state is None else state(change.base_state, change.base_form)
     notes = (("why", change.reason), ("advice", change.advice))
     return Row(
