@@ -8,7 +8,6 @@ from pathlib import Path
 
 from specialist_ci.dump import Dump, DumpedCode, DumpedSite
 from specialist_ci.snapshot import (
-    SCHEMA_VERSION,
     UNSTABLE_MISSES,
     Condition,
     Counts,
@@ -45,14 +44,13 @@ def build_snapshot(
     for (path, qualname, line, _layout), sites in sorted(merged.items(), key=_order):
         by_path[path].append((Function(qualname, line), sites))
     files = tuple(_source_file(Path(path), root, by_path[path]) for path in sorted(by_path))
-    sites = [site for file in files for line in file.lines for site in line.sites]
+    every = [site for file in files for line in file.lines for site in line.sites]
     return Snapshot(
-        schema_version=SCHEMA_VERSION,
+        schema_version=1,
         provenance=provenance,
-        totals=Counts.of(site.state for site in sites),
-        families=_by_family(sites),
+        totals=Counts.of(site.state for site in every),
+        families=_by_family(every),
         pystats=_sum(dump.pystats for dump in dumps),
-        skipped={},
         conditions=tuple(conditions),
         files=files,
     )
@@ -71,7 +69,9 @@ def _merge(codes: Iterable[DumpedCode]) -> dict[_Key, Sequence[DumpedSite]]:
         layout = tuple((site.offset, site.line, site.column, site.family) for site in code.sites)
         copies[code.path, code.qualname, code.line, layout].append(code.sites)
     return {
-        key: found[0] if len(found) == 1 else [_merge_site(seen) for seen in zip(*found, strict=True)]
+        key: found[0]
+        if len(found) == 1
+        else [_merge_site(seen) for seen in zip(*found, strict=True)]
         for key, found in copies.items()
     }
 

@@ -69,7 +69,7 @@ def diff(
         return compare(*first, fail_on=fail_on, again=both(" again"))
 
 
-def _measure(  # noqa: PLR0913, PLR0917 - all of it differs from side to side or run to run
+def _measure(  # noqa: PLR0917 - all of it differs from side to side or run to run
     repository: Repository,
     side: str,
     revision: Revision,

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NoReturn
 
 from specialist_ci import __version__
@@ -152,7 +152,9 @@ def _add_run(commands: "_Commands[_Parser]") -> None:
         "revision", nargs="?", metavar="REV", help="revision (default: the working tree)"
     )
     _add_measuring(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, type=Path, help="snapshot to write")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, type=Path, help="snapshot to write"
+    )
     parser.set_defaults(action=_run)
 
 
@@ -232,7 +234,9 @@ def _add_reporting(parser: argparse.ArgumentParser) -> None:
         metavar="KINDS",
         type=_fail_on,
         default=(FailOn.REGRESSION,),
-        help="what fails the build, comma separated: " + ", ".join(FailOn) + " (default: regression)",
+        help="what fails the build, comma separated: "
+        + ", ".join(FailOn)
+        + " (default: regression)",
     )
     _add_output(parser)
 
@@ -277,9 +281,7 @@ def _fail_on(text: str) -> tuple[FailOn, ...]:
     try:
         return tuple(FailOn(word.strip()) for word in text.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not made of {', '.join(FailOn)}"
-        ) from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not made of {', '.join(FailOn)}") from error
 
 
 # --- commands ---
@@ -360,13 +362,11 @@ def _plan(
         source=tuple(arguments.source),
         environment=dict(arguments.env),
         timeout=arguments.timeout,
-        folder=PurePosixPath(folder),
+        folder=str(folder),
     )
 
 
-def _sides(
-    repository: Repository, base: str | None, head: str | None
-) -> tuple[Revision, Revision]:
+def _sides(repository: Repository, base: str | None, head: str | None) -> tuple[Revision, Revision]:
     """Make the two revisions of BASE and HEAD as the user wrote them."""
     if base is None:
         branch = repository.default_branch()

@@ -310,6 +310,4 @@ def _file_rows(base: Snapshot, head: Snapshot) -> Iterator[FileRow]:
     before = {file.path: file.counts for file in base.files}
     after = {file.path: file.counts for file in head.files}
     for path in sorted({*before, *after}):
-        yield FileRow(
-            path=path, base=before.get(path, Counts()), head=after.get(path, Counts())
-        )
+        yield FileRow(path=path, base=before.get(path, Counts()), head=after.get(path, Counts()))

@@ -35,25 +35,25 @@ _STATIONS = '''
             self.reading = 50.0 + float(number)
     '''
 
-_BUOYS = '''
+_BUOYS = """
 
     class Buoy:
         def __init__(self, number):
             self.number = number
             self.reading = 40.0 + float(number)
-    '''
+    """
 
-_MAKE_BASE = '''
+_MAKE_BASE = """
 
     def make_stations():
         return [Station(number) for number in range(10)]
-    '''
+    """
 
-_MAKE_HEAD = '''
+_MAKE_HEAD = """
 
     def make_stations():
         return [kind(number) for number in range(5) for kind in (Station, Buoy)]
-    '''
+    """
 
 _TALLY_BASE = '''
     """Sums over readings."""

@@ -181,7 +181,9 @@ def _align_group(
     old: Sequence[_FunctionSites], new: Sequence[_FunctionSites]
 ) -> Iterator[_FunctionPair]:
     """Pair lambdas, property setters and the like: by content, then in order."""
-    exact = SequenceMatcher(None, [f.content for f in old], [f.content for f in new], autojunk=False)
+    exact = SequenceMatcher(
+        None, [f.content for f in old], [f.content for f in new], autojunk=False
+    )
     for tag, i, i_end, j, j_end in exact.get_opcodes():
         if tag in ("equal", "replace"):
             yield from zip(old[i:i_end], new[j:j_end], strict=False)
@@ -288,7 +290,8 @@ def _is_edited(base: Place, head: Place) -> bool:
     if _alike(normalize(before), normalize(after)) >= _EDITED:
         return True
     return (
-        _operator(base) == _operator(head) and _alike(anonymize(before), anonymize(after)) >= _EDITED
+        _operator(base) == _operator(head)
+        and _alike(anonymize(before), anonymize(after)) >= _EDITED
     )
 
 

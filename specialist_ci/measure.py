@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from specialist_ci import __version__, process
 from specialist_ci.building import build_snapshot
@@ -27,7 +27,7 @@ class Plan:
     source: tuple[str, ...] = ()  # patterns; none: all that is no test
     environment: Mapping[str, str] = field(default_factory=dict)  # set on top of ours
     timeout: float | None = None  # seconds
-    folder: PurePosixPath = PurePosixPath()  # of the repository, to run the command in
+    folder: str = "."  # of the repository, to run the command in
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,7 @@ def _tracer_conditions(snapshot: Snapshot, tracers: Sequence[str]) -> list[Condi
     if not hiding and not pausing:
         return []
     who = ", ".join(tracers) or "a tracer"
-    what = (
-        f"hides {totals.hidden} of {ran} sites" if hiding else "kept code from specializing"
-    )
+    what = f"hides {totals.hidden} of {ran} sites" if hiding else "kept code from specializing"
     return [
         Condition(
             name="traced",

@@ -43,7 +43,7 @@ class Outcome:
     stderr: str
 
 
-def run(  # noqa: PLR0913 - what a process is made of, all by keyword
+def run(
     argv: Sequence[str],
     *,
     cwd: Path,
@@ -116,7 +116,7 @@ def tail(outcome: Outcome, lines: int = 20) -> str:
     return "\n".join([*_lines(outcome.stdout)[-lines:], *_lines(outcome.stderr)[-lines:]])
 
 
-def _start(  # noqa: PLR0913 - as run
+def _start(
     argv: Sequence[str],
     *,
     cwd: Path,

@@ -190,6 +190,5 @@ class Snapshot(Value):
     totals: Counts
     families: dict[str, Counts]
     pystats: dict[str, NonNegative]
-    skipped: dict[str, NonNegative]
     conditions: tuple[Condition, ...]
     files: tuple[SourceFile, ...]

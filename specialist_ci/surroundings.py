@@ -58,9 +58,7 @@ def measured_environment(
     }
 
 
-def decisive(
-    environment: Mapping[str, str], overrides: Mapping[str, str]
-) -> dict[str, str | None]:
+def decisive(environment: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, str | None]:
     """Return the variables that belong to the suite's identity; None: not set."""
     names = sorted({*_DECISIVE, *overrides} - {"PYTHONPATH"})
     return {name: environment.get(name) for name in names}

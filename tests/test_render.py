@@ -290,7 +290,6 @@ SNAPSHOT = Snapshot(
     totals=counts(11, 1, 2, 40),
     families={"BINARY_OP": counts(1, 0, 2), "LOAD_ATTR": counts(10, 1), "CALL": counts(0, cold=4)},
     pystats={},
-    skipped={},
     conditions=(),
     files=(
         SourceFile(

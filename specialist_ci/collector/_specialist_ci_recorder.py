@@ -16,8 +16,13 @@ import gc
 import marshal
 import os
 import sys
+from types import CodeType, FrameType, FunctionType
 
-from types import CodeType, FunctionType
+# Only for type checkers: importing typing would cost the measured process milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, BinaryIO
 
 # Functions that return a module's code (alone, or as the last item of a tuple) to a
 # caller that runs it by exec. Wrapping them leaves no frame of ours on the stack.
@@ -35,20 +40,20 @@ _MONITORING_TOOL = 4  # ids 0, 1, 2 and 5 are for debuggers, coverage, profilers
 class _Recorder:
     """The code objects noted so far, and where their state goes."""
 
-    def __init__(self, control):
+    def __init__(self, control: str) -> None:
         self.control = control
         with open(os.path.join(control, "roots"), "rb") as file:
             self.roots = tuple(os.fsdecode(file.read()).split("\0"))
         self.name = "%d-%s" % (os.getpid(), os.urandom(4).hex())
-        self.noted = []  # (absolute path, code object)
-        self.tracers = set()
+        self.noted: list[tuple[str, CodeType]] = []  # with absolute paths
+        self.tracers: set[str] = set()
         with open(self._path("started"), "wb"):
             pass  # what never gets its dump is missed by the reader
 
-    def _path(self, suffix):
+    def _path(self, suffix: str) -> str:
         return os.path.join(self.control, "raw", "%s.%s" % (self.name, suffix))
 
-    def note(self, code):
+    def note(self, code: CodeType) -> None:
         """Keep a module's code object if it belongs to a measured file."""
         path = code.co_filename
         if not os.path.isabs(path) and not path.startswith("<"):
@@ -56,24 +61,24 @@ class _Recorder:
         if path.startswith(self.roots):
             self.noted.append((path, code))
 
-    def look_for_tracers(self):
+    def look_for_tracers(self) -> None:
         """Remember what is tracing: it hides or pauses the state that is to be read."""
         for tracer in (sys.gettrace(), sys.getprofile()):
             if tracer is not None:
                 self.tracers.add(getattr(tracer, "__module__", None) or type(tracer).__module__)
 
-    def arrived(self, module):
+    def arrived(self, module: "dict[str, Any]") -> None:
         """Adapt a module that was just imported and runs other modules' code by itself."""
         self.look_for_tracers()
-        name = module.get("__name__")
+        name = str(module.get("__name__"))
         if name in _COMPILERS:
             module["compile"] = self._noting(compile)
         for function in _CODE_SOURCES.get(name, ()):
             if function in module:
                 module[function] = self._noting(module[function])
 
-    def _noting(self, function):
-        def noting(*args, **kwargs):
+    def _noting(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
+        def noting(*args: object, **kwargs: object) -> object:
             result = function(*args, **kwargs)
             code = result[-1] if type(result) is tuple else result
             if type(code) is CodeType:
@@ -82,7 +87,7 @@ class _Recorder:
 
         return noting
 
-    def _codes(self):
+    def _codes(self) -> "Iterator[tuple[str, CodeType]]":
         """Yield (path, code) for every code object of the measured files, each once."""
         seen = set()
         pending = self.noted[::-1]
@@ -102,7 +107,7 @@ class _Recorder:
                 (path, constant) for constant in code.co_consts if type(constant) is CodeType
             )
 
-    def _write(self, file):
+    def _write(self, file: "BinaryIO") -> None:
         self.look_for_tracers()
         if hasattr(sys, "monitoring"):
             tools = (sys.monitoring.get_tool(tool) for tool in range(6))
@@ -114,7 +119,7 @@ class _Recorder:
                 path,
                 code.co_qualname,
                 code.co_firstlineno,
-                code._co_code_adaptive,
+                code._co_code_adaptive,  # type: ignore[attr-defined] # not public
                 code.co_code,
                 code.co_linetable,
                 code.co_names,
@@ -123,7 +128,7 @@ class _Recorder:
             count += 1
         marshal.dump(count, file)  # the end: a dump without it was cut short
 
-    def finish(self):
+    def finish(self) -> None:
         """Write the raw dump; whatever goes wrong stays out of the program's way."""
         try:
             with open(self._path("writing"), "wb") as file:
@@ -132,28 +137,32 @@ class _Recorder:
         except BaseException as error:  # noqa: BLE001 - never raises into the program
             self._excuse(error)
 
-    def _excuse(self, error):
+    def _excuse(self, error: BaseException) -> None:
         try:
             with open(self._path("failed"), "w", encoding="utf-8") as file:
                 file.write("%s: %s" % (type(error).__name__, error))
         except OSError:
-            pass  # the started file without a dump tells as much
+            return  # the started file without a dump tells as much
 
 
-def _watch_imports(recorder):
+def _watch_imports(recorder: _Recorder) -> None:
     """Note each module's code when the import system executes it.
 
     ``importlib._bootstrap._call_with_frames_removed`` is what importlib's loaders call
     exec through. The replacement has the same depth, name and file, so that tracebacks
     and recursion limits are what they were.
     """
-    bootstrap = sys.modules["_frozen_importlib"]
+    bootstrap: Any = sys.modules["_frozen_importlib"]
     original = bootstrap._call_with_frames_removed
     note = recorder.note
     arrived = recorder.arrived
     execute = exec
 
-    def _call_with_frames_removed(f, *args, **kwds):
+    def _call_with_frames_removed(
+        f: "Callable[..., Any]",
+        *args: "Any",  # noqa: ANN401 - whatever importlib passes on
+        **kwds: "Any",  # noqa: ANN401
+    ) -> object:
         if f is not execute:
             return f(*args, **kwds)
         note(args[0])
@@ -168,16 +177,16 @@ def _watch_imports(recorder):
     bootstrap._call_with_frames_removed = _call_with_frames_removed
 
 
-def _is_main(code, namespace):
+def _is_main(code: CodeType, namespace: "dict[str, Any]") -> bool:
     return code.co_name == "<module>" and namespace.get("__name__") == "__main__"
 
 
-def _watch_for_script_by_monitoring(recorder):
+def _watch_for_script_by_monitoring(recorder: _Recorder) -> None:
     """Note the script's code when it starts, then leave sys.monitoring as it was."""
     monitoring = sys.monitoring
     event = monitoring.events.PY_START
 
-    def started(code, _offset):
+    def started(code: CodeType, _offset: int) -> None:
         if _is_main(code, sys._getframe(1).f_globals):
             recorder.note(code)
             monitoring.set_events(_MONITORING_TOOL, 0)
@@ -189,10 +198,10 @@ def _watch_for_script_by_monitoring(recorder):
     monitoring.set_events(_MONITORING_TOOL, event)
 
 
-def _watch_for_script_by_profile(recorder):
+def _watch_for_script_by_profile(recorder: _Recorder) -> None:
     """Note the script's code when it starts, then take the profile function away (3.11)."""
 
-    def called(frame, event, _argument):
+    def called(frame: FrameType, event: str, _argument: object) -> None:
         if event == "call" and _is_main(frame.f_code, frame.f_globals):
             sys.setprofile(None)
             recorder.note(frame.f_code)
@@ -200,7 +209,7 @@ def _watch_for_script_by_profile(recorder):
     sys.setprofile(called)
 
 
-def start(control):
+def start(control: str) -> None:
     """Record this process into the control directory."""
     recorder = _Recorder(control)
     atexit.register(recorder.finish)

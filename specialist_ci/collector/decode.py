@@ -10,6 +10,13 @@ import marshal
 import opcode
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO, TypeAlias
+
+Reading: TypeAlias = tuple[str, str | None, int, int, int | None]
+"""State, form, misses, failed attempts, and at least how many executions."""
+Record: TypeAlias = tuple[str, str, int, bytes, bytes, bytes, tuple[str, ...]]
+"""Path, qualified name, first line, live and generic bytecode, line table, names."""
 
 VERSION = sys.version_info[:2]
 
@@ -28,25 +35,29 @@ _NOT_SPECIALIZATION = frozenset(
 # Names that newer versions gave up, under the name that does the same work now.
 _FAMILIES = {"BINARY_SUBSCR": "BINARY_OP", "LOAD_METHOD": "LOAD_ATTR", "PRECALL": "CALL"}
 
-_FORMS = {
+_OPCODES: Any = opcode  # its tables differ from version to version
+_FORMS: dict[str, str] = {
     form: family
-    for family, forms in opcode._specializations.items()
+    for family, forms in _OPCODES._specializations.items()
     if family not in _NOT_SPECIALIZATION
     for form in forms
 }
 _SITES = frozenset(_FORMS.values())
+_NAMES: dict[int, str]
+_CACHES: dict[str, int]
 
 if VERSION >= (3, 13):
-    _NAMES = {number: name for name, number in opcode.opmap.items() if number < 256}
-    _NAMES.update({number: name for name, number in opcode._specialized_opmap.items()})
-    _CACHES = {name: sum(entries.values()) for name, entries in opcode._cache_format.items()}
+    _NAMES = {number: name for name, number in opcode.opmap.items()}
+    _NAMES.update({number: name for name, number in _OPCODES._specialized_opmap.items()})
+    _CACHES = {name: sum(entries.values()) for name, entries in _OPCODES._cache_format.items()}
 else:
     import dis
 
-    _NAMES = dict(enumerate(dis._all_opname))
+    _DIS: Any = dis
+    _NAMES = dict(enumerate(_DIS._all_opname))
     _CACHES = {
         opcode.opname[number]: entries
-        for number, entries in enumerate(opcode._inline_cache_entries)
+        for number, entries in enumerate(_OPCODES._inline_cache_entries)
         if entries
     }
 
@@ -57,12 +68,16 @@ _SUBSCRIPT = "[]"
 # 3.15 (pycore_backoff.h): the execution at which the k-th attempt fails, and the value
 # the counter starts from after it.
 _ATTEMPTS_AT = (0, 2, 8, 38, 164, 672, 2724)
+_LAST_BACKOFF_315 = 6
 _WAITS = (1, 6, 30, 126, 508, 2052, 8190)
 
-COLD = ("cold", None, 0, 0, None)
+# 3.11: the backoff that a site restarts from when it missed too often (pycore_code.h).
+_RESTART_311 = 5
+
+COLD: Reading = ("cold", None, 0, 0, None)
 
 
-def _argrepr(name, argument, names):
+def _argrepr(name: str, argument: int, names: tuple[str, ...]) -> str:
     """Return what dis would print for the instruction's argument, or an empty string."""
     if name in ("LOAD_ATTR", "LOAD_GLOBAL"):
         # The low bit asks for a NULL or self below the value (LOAD_ATTR: from 3.12 on).
@@ -72,7 +87,8 @@ def _argrepr(name, argument, names):
     if name == "LOAD_SUPER_ATTR":
         return names[argument >> 2]
     if name == "BINARY_OP":
-        return opcode._nb_ops[argument][1]
+        symbol: str = _OPCODES._nb_ops[argument][1]
+        return symbol
     if name == "COMPARE_OP":
         return opcode.cmp_op[argument >> _COMPARE_SHIFT]
     if name == "CONTAINS_OP":
@@ -82,7 +98,7 @@ def _argrepr(name, argument, names):
     return ""
 
 
-def _read_specialized(form, counter):
+def _read_specialized(form: str, counter: int) -> Reading:
     """Return the reading of a site in a specialized form.
 
     The counter starts at 52 (3.11: 53) and falls by one with each miss.
@@ -91,7 +107,7 @@ def _read_specialized(form, counter):
     return ("specialized", form, max(0, min(misses, 53)), 0, None)
 
 
-def _read_generic(counter):
+def _read_generic(counter: int) -> Reading:
     """Return the reading of a site in its generic form (3.12 and later).
 
     The backoff starts at 1 and rises with each failed attempt; the value counts down
@@ -108,13 +124,13 @@ def _read_generic(counter):
     if VERSION < (3, 15):
         executions = (2 << failed) - failed - 1 + (1 << backoff) - 2 - value
     else:
-        if backoff == 6 and value > _WAITS[5] - 1:
+        if backoff == _LAST_BACKOFF_315 and value > _WAITS[5] - 1:
             failed = 6
         executions = _ATTEMPTS_AT[failed] + _WAITS[failed] - 1 - value
     return ("adaptive", None, 0, failed, executions)
 
 
-def _read_adaptive_311(counter):
+def _read_adaptive_311(counter: int) -> Reading:
     """Return the reading of an _ADAPTIVE opcode (3.11).
 
     The backoff counts failed attempts from cold, and a site that missed 53 times
@@ -123,15 +139,15 @@ def _read_adaptive_311(counter):
     if counter == 0:
         return COLD
     value, backoff = counter >> 4, counter & 15
-    if backoff == 5:
+    if backoff == _RESTART_311:
         return ("unstable", None, 53, 0, None)
-    if backoff > 5:
+    if backoff > _RESTART_311:
         return ("adaptive", None, 0, backoff, None)
     executions = (2 << backoff) - backoff - 2 - value
     return ("adaptive", None, 0, backoff, executions)
 
 
-def _read(family, name, counter, *, quickened):
+def _read(family: str, name: str, counter: int, *, quickened: bool) -> Reading:
     """Return (state, form, misses, failed attempts, executions at least or None)."""
     if not quickened:
         return COLD
@@ -148,7 +164,7 @@ def _read(family, name, counter, *, quickened):
     return COLD
 
 
-def _merge_call_311(precall, call):
+def _merge_call_311(precall: Reading, call: Reading) -> Reading:
     """Return the reading of the one call that 3.11 makes of PRECALL and CALL.
 
     A C callable specializes PRECALL, which then skips CALL; a Python function leaves
@@ -161,14 +177,14 @@ def _merge_call_311(precall, call):
     return call
 
 
-def _quickened(adaptive):
+def _quickened(adaptive: bytes) -> bool:
     """Return whether 3.11 has quickened the code: it runs generic opcodes until then."""
     return VERSION >= (3, 12) or any(
         _NAMES[adaptive[unit]] == "RESUME_QUICK" for unit in range(0, len(adaptive), 2)
     )
 
 
-def _instructions(canonical):
+def _instructions(canonical: bytes) -> Iterator[tuple[int, str, int]]:
     """Yield (offset, generic name, argument) of each instruction that could be a site."""
     names, caches, sites = _NAMES, _CACHES, _SITES
     offset, extended, size = 0, 0, len(canonical)
@@ -180,7 +196,9 @@ def _instructions(canonical):
         offset += 2 + 2 * caches.get(name, 0)
 
 
-def _positions(line, table, size):
+def _positions(
+    line: int, table: bytes, size: int
+) -> list[tuple[int | None, int | None, int | None, int | None]]:
     """Return (line, end line, column, end column) per code unit, as co_positions() does."""
     filler = bytes([opcode.opmap["NOP"], 0]) * (size // 2)
     code = _positions.__code__.replace(
@@ -189,12 +207,12 @@ def _positions(line, table, size):
     return list(code.co_positions())
 
 
-def _sites(record):
-    """Yield one row for each site of a code object, and its raw family."""
+def _sites(record: Record) -> Iterator[tuple[str, tuple[object, ...], Reading]]:
+    """Yield each site of a code object: its raw family, where it is, and its reading."""
     _path, _qualname, line, adaptive, canonical, table, names = record
     positions = None
     quickened = _quickened(adaptive)
-    precall = None
+    precall: Reading | None = None
     for offset, name, argument in _instructions(canonical):
         if positions is None:
             positions = _positions(line, table, len(canonical))
@@ -213,10 +231,10 @@ def _sites(record):
             continue  # made by the compiler, at no place in the source
         argrepr = _argrepr(name, argument, names)
         row = (offset, first, column, last, end_column, _FAMILIES.get(name, name), argrepr)
-        yield raw, row + reading
+        yield raw, row, reading
 
 
-def _pystats(raw, reading, counts):
+def _pystats(raw: str, reading: Reading, counts: dict[str, int]) -> None:
     """Add what a site's cache tells about it under the keys that pystats prints.
 
     All are lower bounds: a cache holds no hits, and misses only since the last success.
@@ -237,36 +255,37 @@ class ForeignError(Exception):
     """The dump is another interpreter's."""
 
 
-def _records(file):
+def _records(file: BinaryIO) -> Iterator[Record]:
     """Yield the code records of a raw dump; raise EOFError where it was cut short."""
     count = 0
-    while type(record := marshal.load(file)) is tuple:  # noqa: S302 - our own recorder's
+    while type(record := marshal.load(file)) is tuple:
         count += 1
         yield record
     if record != count:
         raise EOFError
 
 
-def decode(path, sources):
+def decode(dump: str, sources: frozenset[str]) -> dict[str, object]:
     """Return one raw dump as the JSON object that specialist_ci.dump describes."""
-    with open(path, "rb") as file:
-        header = marshal.load(file)  # noqa: S302 - as above
+    with open(dump, "rb") as file:
+        header = marshal.load(file)
         if header["version"] != sys.version:
             raise ForeignError
         codes = []
-        counts = {}
+        counts: dict[str, int] = {}
         for record in _records(file):
             if record[0] not in sources:
                 continue
             rows = []
-            for raw, row in _sites(record):
-                rows.append(row)
-                _pystats(raw, row[7:], counts)
-            codes.append({"path": record[0], "qualname": record[1], "line": record[2], "sites": rows})
+            for raw, row, reading in _sites(record):
+                rows.append(row + reading)
+                _pystats(raw, reading, counts)
+            path, qualname, line = record[:3]
+            codes.append({"path": path, "qualname": qualname, "line": line, "sites": rows})
     return {"tracers": header["tracers"], "codes": codes, "pystats": counts}
 
 
-def main(control):
+def main(control: str) -> None:
     """Decode every raw dump; those that cannot be are renamed to say why."""
     with open(os.path.join(control, "sources"), "rb") as file:
         sources = frozenset(os.fsdecode(file.read()).split("\0"))

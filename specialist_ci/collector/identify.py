@@ -20,11 +20,11 @@ def _specializes():
     adaptive = getattr(add.__code__, "_co_code_adaptive", None)
     if adaptive is None:
         return False
-    import opcode  # noqa: PLC0415 - only where there is something to look up
+    import opcode
 
     specialized = getattr(opcode, "_specialized_opmap", None)
     if specialized is None:
-        import dis  # noqa: PLC0415 - 3.11 and 3.12 keep the names there
+        import dis
 
         names = getattr(dis, "_all_opname", ())
         specialized = {name: number for number, name in enumerate(names)}

@@ -9,22 +9,21 @@ import os
 import sys
 
 
-def _start_recorder():  # noqa: ANN202 - annotations would not parse on Python 2
+def _start_recorder():
     control = os.environ.get("SPECIALIST_CI_CONTROL")
-    implementation = getattr(sys, "implementation", None)
-    if control and sys.version_info >= (3, 11) and implementation.name == "cpython":
-        import _specialist_ci_recorder  # noqa: PLC0415 - other Pythons must not read it
+    if control and sys.version_info >= (3, 11) and sys.implementation.name == "cpython":
+        import _specialist_ci_recorder
 
         _specialist_ci_recorder.start(control)
 
 
-def _step_aside():  # noqa: ANN202 - as above
+def _step_aside():
     """Take this folder off the path and let the next sitecustomize run instead."""
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - Python 2
+    here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry != here]
     this = sys.modules.pop("sitecustomize")
     try:
-        import sitecustomize  # noqa: F401, PLC0415, PLW0406 - the next one on the path
+        import sitecustomize  # noqa: F401 - the next one on the path
     except ImportError as error:
         if getattr(error, "name", "sitecustomize") != "sitecustomize":
             raise
