@@ -153,7 +153,7 @@ def _add_run(commands: "_Commands[_Parser]") -> None:
     )
     _add_measuring(parser)
     parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, type=Path, help="snapshot to write"
+        "-o", "--output", metavar="FILE", required=True, type=_output, help="snapshot to write"
     )
     parser.set_defaults(action=_run)
 
@@ -250,8 +250,16 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="how to print (default: terminal)",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, help="file to write to (default: stdout)"
+        "-o", "--output", metavar="FILE", type=_output, help="file to write to (default: stdout)"
     )
+
+
+def _output(text: str) -> Path:
+    """Refuse a file that cannot be written before anything is measured for it."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} is no file that can be written")
+    return path
 
 
 def _positive(text: str) -> int:
@@ -368,6 +376,7 @@ def _plan(
 
 def _sides(repository: Repository, base: str | None, head: str | None) -> tuple[Revision, Revision]:
     """Make the two revisions of BASE and HEAD as the user wrote them."""
+    repository.resolve("HEAD")  # there must be a commit to compare with
     if base is None:
         branch = repository.default_branch()
         return (

@@ -1,5 +1,6 @@
 """Measures one side: runs the suite with the collector inside and builds the snapshot."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,13 +73,13 @@ def measure(
         cwd=checkout.root / plan.folder,
         env=environment,
         timeout=plan.timeout,
-        what=f"{checkout.side}: the command",
+        what=checkout.side,
         on_wait=on_wait,
     )
     if outcome.status != 0:
         raise MeasurementError(
             f"{checkout.side}: the command {process.describe_failure(outcome)}",
-            remedy=f"make `{' '.join(plan.command)}` succeed there, then measure again",
+            remedy=f"make `{shlex.join(plan.command)}` succeed there, then measure again",
             detail=process.tail(outcome),
         )
     dumps = control.collect(plan.python, checkout.side)

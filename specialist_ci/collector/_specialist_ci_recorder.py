@@ -66,6 +66,9 @@ class _Recorder:
         for tracer in (sys.gettrace(), sys.getprofile()):
             if tracer is not None:
                 self.tracers.add(getattr(tracer, "__module__", None) or type(tracer).__module__)
+        if hasattr(sys, "monitoring"):
+            tools = (sys.monitoring.get_tool(tool) for tool in range(6))
+            self.tracers.update(str(tool) for tool in tools if tool is not None)
 
     def arrived(self, module: "dict[str, Any]") -> None:
         """Adapt a module that was just imported and runs other modules' code by itself."""
@@ -109,9 +112,6 @@ class _Recorder:
 
     def _write(self, file: "BinaryIO") -> None:
         self.look_for_tracers()
-        if hasattr(sys, "monitoring"):
-            tools = (sys.monitoring.get_tool(tool) for tool in range(6))
-            self.tracers.update(str(tool) for tool in tools if tool is not None)
         marshal.dump({"version": sys.version, "tracers": sorted(self.tracers)}, file)
         count = 0
         for path, code in self._codes():
