@@ -14,12 +14,13 @@ from specialist_ci.process import describe_failure, run
 _OLDEST = (3, 11)  # the first CPython that specializes
 _PROBE_SECONDS = 30.0
 
-# -I and -S: what the environment and site-packages would add does not matter, and may fail.
-_PROBE = ("-I", "-S", "-B", "-c")
+# What the environment and site-packages would add does not matter, and may fail. Python 2
+# must understand all of it, to be refused for what it is.
+_PROBE = ("-E", "-S", "-B", "-c")
 _PROBE_CODE = """
-import json, sys
-version, threads = list(sys.version_info[:3]), "t" in sys.abiflags
-print(json.dumps([sys.executable, version, sys.implementation.name, threads]))
+import json, platform, sys
+version, threads = list(sys.version_info[:3]), "t" in getattr(sys, "abiflags", "")
+print(json.dumps([sys.executable, version, platform.python_implementation().lower(), threads]))
 """
 
 _VERSION = re.compile(r"(?:python)?(\d+)\.(\d+)(?:\.(\d+))?(t?)")

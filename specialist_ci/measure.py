@@ -83,7 +83,7 @@ def measure(
             detail=process.tail(outcome),
         )
     dumps = control.collect(plan.python, checkout.side)
-    if not any(dump.codes for dump in dumps):
+    if not any(code.sites for dump in dumps for code in dump.codes):
         raise _nothing_measured(checkout.side, control, sources)
     snapshot = build_snapshot(
         dumps,
@@ -103,7 +103,11 @@ def measure(
         ),
     )
     tracers = sorted({tracer for dump in dumps for tracer in dump.tracers})
-    conditions = (*_process_conditions(control), *_tracer_conditions(snapshot, tracers))
+    conditions = (
+        *_process_conditions(control),
+        *_tracer_conditions(snapshot, tracers),
+        *_cold_conditions(snapshot),
+    )
     return snapshot.model_copy(update={"conditions": conditions})
 
 
@@ -162,6 +166,21 @@ def _process_conditions(control: Control) -> list[Condition]:
             )
         )
     return conditions
+
+
+def _cold_conditions(snapshot: Snapshot) -> list[Condition]:
+    """Judge a run in which nothing was hot: it is no proof of anything."""
+    totals = snapshot.totals
+    if totals.total > totals.cold:
+        return []
+    return [
+        Condition(
+            name="all-cold",
+            message=f"none of the {totals.total} sites ran often enough to be specialized",
+            remedy="let the command run the code more often",
+            blocking=True,
+        )
+    ]
 
 
 def _tracer_conditions(snapshot: Snapshot, tracers: Sequence[str]) -> list[Condition]:
