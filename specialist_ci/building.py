@@ -18,6 +18,7 @@ from specialist_ci.snapshot import (
     Snapshot,
     SourceFile,
     State,
+    ratio,
 )
 
 # What several processes saw of one site, the decisive first: nothing that fails or
@@ -128,15 +129,18 @@ def _site(function: int, site: DumpedSite) -> Site:
 
 
 def _line(number: int, sites: Sequence[Site]) -> Line:
-    counts = Counts.of(site.state for site in sites)
+    states = [site.state for site in sites]
+    specialized = states.count(State.SPECIALIZED)
+    unstable = states.count(State.UNSTABLE)
+    adaptive = states.count(State.ADAPTIVE)
     return Line(
         line=number,
-        specialized=counts.specialized,
-        unstable=counts.unstable,
-        adaptive=counts.adaptive,
-        cold=counts.cold,
-        hidden=counts.hidden,
-        ratio=counts.ratio,
+        specialized=specialized,
+        unstable=unstable,
+        adaptive=adaptive,
+        cold=states.count(State.COLD),
+        hidden=states.count(State.HIDDEN),
+        ratio=ratio(specialized, unstable, adaptive),
         sites=tuple(sorted(sites, key=attrgetter("function", "offset"))),
     )
 

@@ -20,11 +20,10 @@ def identify(python: Path, scratch: Path, environment: Mapping[str, str]) -> Pyt
     cannot read.
     """
     target = scratch / "python.json"
-    plain = {key: value for key, value in environment.items() if key != "SPECIALIST_CI_CONTROL"}
     outcome = process.run(
         [str(python), "-S", str(_SCRIPT), str(target)],
         cwd=scratch,
-        env={**plain, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
         what=str(python),
     )
     if outcome.status != 0 or not target.exists():

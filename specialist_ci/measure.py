@@ -10,8 +10,7 @@ from specialist_ci.building import build_snapshot
 from specialist_ci.command import resolve_command
 from specialist_ci.control import Control
 from specialist_ci.errors import MeasurementError
-from specialist_ci.identity import identify
-from specialist_ci.snapshot import Condition, Provenance, Snapshot, Suite
+from specialist_ci.snapshot import Condition, Provenance, Python, Snapshot, Suite
 from specialist_ci.sources import select_sources
 from specialist_ci.surroundings import decisive, measured_environment
 
@@ -48,30 +47,30 @@ def measure(
     checkout: Checkout,
     plan: Plan,
     *,
+    identity: Python,
+    environment: Mapping[str, str],
     scratch: Path,
-    environ: Mapping[str, str],
     on_wait: Callable[[], None] | None = None,
 ) -> Snapshot:
     """Run the suite once and return its snapshot.
 
-    Raises UsageError for a plan that fits no file, and MeasurementError where the
-    interpreter does not specialize, the command fails, or nothing was measured.
+    ``identity`` is the plan's interpreter, ``environment`` what it runs in before the
+    checkout adds its paths. Raises UsageError for a plan that fits no file, and
+    MeasurementError where the command fails or nothing was measured.
     """
     sources = select_sources(checkout.python_files, plan.source)
     control = Control.make(scratch, checkout.side, root=checkout.root, sources=sources)
-    environment = measured_environment(
-        environ,
-        plan.environment,
+    measured = measured_environment(
+        environment,
         python=plan.python,
         control=control.folder,
         root=checkout.root,
         original=checkout.original,
     )
-    python = identify(plan.python, control.folder, environment)
     outcome = process.run(
-        resolve_command(plan.command, plan.python, environment),
+        resolve_command(plan.command, plan.python, measured),
         cwd=checkout.root / plan.folder,
-        env=environment,
+        env=measured,
         timeout=plan.timeout,
         what=checkout.side,
         on_wait=on_wait,
@@ -93,7 +92,7 @@ def measure(
             revision=checkout.revision,
             commit=checkout.commit,
             dirty=checkout.dirty,
-            python=python,
+            python=identity,
             suite=Suite(
                 command=plan.command,
                 source=plan.source,

@@ -1,11 +1,11 @@
 """Snapshot v1, a file format: what one suite left in one interpreter at one commit, by line."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict, Field, with_config
 
 SCHEMA_VERSION = 1
 
@@ -16,7 +16,6 @@ SCHEMA_VERSION = 1
 UNSTABLE_MISSES = 4
 
 NonNegative = Annotated[int, Field(ge=0)]
-_STRICT = ConfigDict(extra="forbid")
 
 
 class State(StrEnum):
@@ -77,7 +76,8 @@ class Counts(Value):
         return self.specialized + self.unstable + self.adaptive + self.cold + self.hidden
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True)
 class Site:
     """One specializable instruction.
 
@@ -100,7 +100,8 @@ class Site:
     executions: int | None = None  # at least this many, where the cache tells
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True)
 class Line:
     """The sites that begin on one line, and how many of them are in each state."""
 
@@ -114,7 +115,8 @@ class Line:
     sites: tuple[Site, ...]
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@with_config(extra="forbid")
+@dataclass(frozen=True, slots=True)
 class Function:
     """One code object: a function, a lambda, a comprehension, a class body or a module."""
 

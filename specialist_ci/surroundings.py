@@ -26,14 +26,17 @@ _DECISIVE = (
 )
 
 
+def deterministic_environment(
+    environ: Mapping[str, str], overrides: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the user's variables with ours on top, and the overrides on top of these."""
+    unset = dict.fromkeys(LOCAL_VARIABLES)
+    merged = {**environ, **unset, **DETERMINISTIC, **overrides}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 def measured_environment(
-    environ: Mapping[str, str],
-    overrides: Mapping[str, str],
-    *,
-    python: Path,
-    control: Path,
-    root: Path,
-    original: Path,
+    environment: Mapping[str, str], *, python: Path, control: Path, root: Path, original: Path
 ) -> dict[str, str]:
     """Return the variables of the measured processes.
 
@@ -41,9 +44,6 @@ def measured_environment(
     root come first on PYTHONPATH, so that no installed copy is measured instead.
     Entries inside the user's original checkout are moved to root.
     """
-    unset = dict.fromkeys(LOCAL_VARIABLES)
-    merged = {**environ, **unset, **DETERMINISTIC, **overrides}
-    environment = {name: value for name, value in merged.items() if value is not None}
     path = (str(python.parent), environment.get("PATH", os.defpath))
     import_path = (
         str(control / "collector"),

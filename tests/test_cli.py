@@ -75,7 +75,9 @@ def test_diff_reports_a_regression(capsys: pytest.CaptureFixture[str]) -> None:
 def test_diff_of_a_commit_with_itself_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing changed, on whatever way the command is typed."""
     for command in (("bench.py",), ("python", "bench.py"), ("-m", "bench")):
-        code, out, _err = _run("diff", "fast", "fast", "--format", "json", "--", *command, capsys=capsys)
+        code, out, _err = _run(
+            "diff", "fast", "fast", "--format", "json", "--", *command, capsys=capsys
+        )
         report = json.loads(out)
         assert code == 0
         assert (report["verdict"], report["changes"], report["flaky"]) == ("pass", [], [])
@@ -98,14 +100,18 @@ def test_diff_takes_the_working_tree_for_head(
     report = json.loads(out)
     assert code == 0
     assert report["head"]["dirty"] is True
-    assert [(c["kind"], c["path"], c["line"]) for c in report["changes"]] == [("new", "other.py", 2)]
+    assert [(c["kind"], c["path"], c["line"]) for c in report["changes"]] == [
+        ("new", "other.py", 2)
+    ]
 
 
 def test_diff_from_the_merge_base(capsys: pytest.CaptureFixture[str]) -> None:
     """Without BASE it is the merge base with the default branch; BASE...HEAD names both."""
     _code, out, _err = _run("diff", "--format", "json", "--", "bench.py", capsys=capsys)
     assert json.loads(out)["base"]["revision"] == "merge base with main"
-    _code, out, _err = _run("diff", "slow...fast", "--format", "json", "--", "bench.py", capsys=capsys)
+    _code, out, _err = _run(
+        "diff", "slow...fast", "--format", "json", "--", "bench.py", capsys=capsys
+    )
     report = json.loads(out)
     assert report["base"]["commit"] == report["head"]["commit"]  # fast is below slow
 
@@ -136,7 +142,9 @@ def test_run_compare_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     _code, shown, _err = _run("show", files[1], capsys=capsys)
     assert "value // 32.0" in shown
     report = tmp_path / "report.md"
-    code, out, _err = _run("compare", *files, "--format", "markdown", "-o", str(report), capsys=capsys)
+    code, out, _err = _run(
+        "compare", *files, "--format", "markdown", "-o", str(report), capsys=capsys
+    )
     assert (code, out) == (1, "")
     assert "`bench.py:2`" in report.read_text(encoding="utf-8")
 
@@ -203,7 +211,9 @@ def test_wrong_input_is_one_clear_line(case: str, capsys: pytest.CaptureFixture[
 
 def test_cold_code_is_not_green(capsys: pytest.CaptureFixture[str]) -> None:
     """A run too short to specialize anything proves nothing."""
-    code, out, _err = _run("diff", "fast", "fast", "--", "-c", "import ast, bench_once", capsys=capsys)
+    code, out, _err = _run(
+        "diff", "fast", "fast", "--", "-c", "import ast, bench_once", capsys=capsys
+    )
     assert (code, out[:14]) == (3, "NOT COMPARABLE")
 
 
@@ -256,9 +266,7 @@ def test_old_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
         assert (code, "does not specialize" in err) == (3, True), err
 
 
-def test_snapshots_that_cannot_be_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_snapshots_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A snapshot that is missing, cut, no JSON, foreign or of another version is refused."""
     good = tmp_path / "good.json"
     assert main(["run", "fast", "-o", str(good), "--", "bench.py"]) == 0
@@ -281,9 +289,7 @@ def test_snapshots_that_cannot_be_read(
             assert words in err
 
 
-def test_snapshots_that_do_not_compare(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_snapshots_that_do_not_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another interpreter, command or source is named, and never green."""
     runs = {
         "good": ("run", "fast", "--", "bench.py"),

@@ -73,6 +73,8 @@ _WAITS = (1, 6, 30, 126, 508, 2052, 8190)
 
 # 3.11: the backoff that a site restarts from when it missed too often (pycore_code.h).
 _RESTART_311 = 5
+# 3.11: the forms of PRECALL that leave the call itself to CALL.
+_PREPARING_311 = frozenset({"PRECALL_BOUND_METHOD", "PRECALL_PYFUNC"})
 
 COLD: Reading = ("cold", None, 0, 0, None)
 
@@ -167,10 +169,12 @@ def _read(family: str, name: str, counter: int, *, quickened: bool) -> Reading:
 def _merge_call_311(precall: Reading, call: Reading) -> Reading:
     """Return the reading of the one call that 3.11 makes of PRECALL and CALL.
 
-    A C callable specializes PRECALL, which then skips CALL; a Python function leaves
-    PRECALL_PYFUNC or PRECALL_BOUND_METHOD, and CALL decides.
+    A C callable specializes PRECALL, which then skips CALL, whatever that met before; a
+    Python function leaves PRECALL_PYFUNC or PRECALL_BOUND_METHOD, and CALL decides.
     """
     if call[0] == "cold":
+        return precall
+    if precall[0] == "specialized" and precall[1] not in _PREPARING_311:
         return precall
     if precall[0] in ("adaptive", "unstable") and call[0] == "specialized":
         return precall
@@ -238,13 +242,15 @@ def _pystats(raw: str, reading: Reading, counts: dict[str, int]) -> None:
     """Add what a site's cache tells about it under the keys that pystats prints.
 
     All are lower bounds: a cache holds no hits, and misses only since the last success.
+    Each execution of a failing site is deferred, those that tried and failed too: they
+    start over with the new counter.
     """
     state, _form, misses, failed, executions = reading
     for what, count in (
         ("success", state == "specialized"),
         ("failure", failed),
         ("miss", misses),
-        ("deferred", max(0, executions - failed) if executions else 0),
+        ("deferred", executions or 0),
     ):
         if count:
             key = "opcode[%s].specialization.%s" % (raw, what)
@@ -303,7 +309,7 @@ def main(control: str) -> None:
                 continue
             target = os.path.join(control, "dumps", name.removesuffix(".raw"))
             with open(target + ".writing", "w", encoding="utf-8") as file:
-                json.dump(dump, file, separators=(",", ":"))
+                file.write(json.dumps(dump, separators=(",", ":")))  # dumps is in C, dump is not
             os.rename(target + ".writing", target + ".json")
 
 

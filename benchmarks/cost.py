@@ -1,0 +1,205 @@
+"""What measuring costs: python benchmarks/cost.py [--python PYTHON] [--pairs N].
+
+Prints three tables, all in CPU seconds of whole processes, children included:
+
+1. the measured command plain and under the collector, in turn, and the paired ratio;
+2. what `diff` adds to the command's own time, a side, on a project of 10,000 sites;
+3. `compare` of two snapshots of 100,000 sites each, with its peak memory.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tabulate import tabulate
+
+from specialist_ci.control import Control
+from specialist_ci.interpreters import find_interpreter
+from specialist_ci.surroundings import deterministic_environment, measured_environment
+
+MODULE = """
+class Point:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+    def moved(self, dx, dy):
+        return Point(self.x + dx, self.y + dy)
+
+
+def walk(points, step):
+    total = 0.0
+    for point in points:
+        point = point.moved(step, -step)
+        total = total + point.x * point.y - step / 2.0
+        if total > 1e9:
+            total = 0.0
+    return total
+
+
+def words(text, table):
+    for word in text.split():
+        table[word] = table.get(word, 0) + len(word)
+    return sorted(table.items())
+"""
+SITES_A_MODULE = 40  # at least, on every version
+LONG = """
+import importlib, time
+modules = [importlib.import_module("package.part%d" % n) for n in range({modules})]
+for _ in range({rounds}):
+    for module in modules:
+        points = [module.Point(float(n), 1.0) for n in range(20)]
+        module.walk(points, 0.5)
+        module.words("the quick brown fox jumps over the lazy dog", {{}})
+"""
+
+
+class Cost(NamedTuple):
+    """What one process and its children took."""
+
+    cpu: float  # seconds, user and system
+    memory: float  # peak, MB, of the largest process
+
+
+# Starts a program and tells what it took. A process of its own, and a small one, since a
+# child's peak memory begins with that of whoever forked it.
+LAUNCHER = """
+import json, os, sys
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps([os.waitstatus_to_exitcode(status), cpu, usage.ru_maxrss / 1024]), file=sys.stderr)
+"""
+
+
+def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Cost:
+    """Run a program to its end; a failure ends the benchmark."""
+    launched = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LAUNCHER, *argv],
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    status, cpu, memory = json.loads(launched.stderr.splitlines()[-1])
+    if status not in {0, 1}:
+        raise SystemExit(f"{argv} ended with {status}")
+    return Cost(cpu, memory)
+
+
+def git(root: Path, *arguments: str) -> None:
+    """Run git under a name of its own."""
+    author = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost")
+    subprocess.run(["git", *author, *arguments], cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def project(modules: int) -> Iterator[Path]:
+    """Make a repository of many equal modules, and a short and a long run of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "project"
+        (root / "package").mkdir(parents=True)
+        (root / "package" / "__init__.py").touch()
+        for number in range(modules):
+            (root / "package" / f"part{number}.py").write_text(MODULE, encoding="utf-8")
+        for name, rounds in (("short", 20), ("long", 300)):
+            text = LONG.format(modules=modules, rounds=rounds)
+            (root / f"{name}.py").write_text(text, encoding="utf-8")
+        git(root, "init", "--quiet")
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--message=project")
+        yield root
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return the median with the minimum and the maximum."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def collector_table(root: Path, python: Path, pairs: int) -> str:
+    """Return plain and collected runs of the same script, pair by pair."""
+    rows = []
+    for script in ("short.py", "long.py"):
+        plain, collected, ratios, memory = [], [], [], []
+        for number in range(pairs + 1):
+            with tempfile.TemporaryDirectory() as scratch:
+                control = Control.make(Path(scratch), "base", root=root, sources=())
+                deterministic = deterministic_environment(os.environ, {})
+                env = measured_environment(
+                    deterministic, python=python, control=control.folder, root=root, original=root
+                )
+                inert = {k: v for k, v in env.items() if k != "SPECIALIST_CI_CONTROL"}
+                inert["PYTHONPATH"] = str(root)
+                before = run([str(python), script], root, inert)
+                after = run([str(python), script], root, env)
+            if number:  # the first pair warms the disk's cache
+                plain.append(before.cpu)
+                collected.append(after.cpu)
+                ratios.append(after.cpu / before.cpu)
+                memory.append(after.memory / before.memory)
+        rows.append(
+            (script, spread(plain, 2), spread(collected, 2), spread(ratios, 3), spread(memory, 3))
+        )
+    return tabulate(
+        rows, ["run", "plain, s", "collected, s", "CPU ratio", "memory ratio"], tablefmt="github"
+    )
+
+
+def diff_table(root: Path, python: Path, pairs: int) -> str:
+    """Return what a whole diff takes beyond twice the plain command."""
+    plain, whole, added = [], [], []
+    command = [sys.executable, "-m", "specialist_ci", "diff", "HEAD", "HEAD"]
+    for number in range(pairs + 1):
+        before = run([str(python), "short.py"], root, {**os.environ, "PYTHONHASHSEED": "0"})
+        after = run([*command, "--python", str(python), "--", "short.py"], root, os.environ)
+        if number:
+            plain.append(before.cpu)
+            whole.append(after.cpu)
+            added.append((after.cpu - 2 * before.cpu) / 2)
+    row = (spread(plain, 2), spread(whole, 2), spread(added, 2))
+    return tabulate([row], ["command, s", "diff, s", "added a side, s"], tablefmt="github")
+
+
+def compare_table(root: Path, python: Path, pairs: int) -> str:
+    """Return the cost of comparing two large snapshots, one with all lines shifted."""
+    command = [sys.executable, "-m", "specialist_ci"]
+    files = [root / "base.json", root / "head.json"]
+    for file in files:
+        argv = ["run", "-o", str(file), "--python", str(python), "--", "short.py"]
+        run([*command, *argv], root, os.environ)
+        for part in (root / "package").glob("part*.py"):
+            part.write_text("# shifted\n" + MODULE, encoding="utf-8")
+    costs = [run([*command, "compare", *map(str, files)], root, os.environ) for _ in range(pairs)]
+    row = (spread([c.cpu for c in costs], 2), spread([c.memory for c in costs], 0))
+    return tabulate([row], ["compare, s", "peak memory, MB"], tablefmt="github")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--python", help="interpreter to measure (as of specialist-ci)")
+    parser.add_argument("--pairs", type=int, default=5, help="runs that count (default: 5)")
+    arguments = parser.parse_args()
+    python = find_interpreter(arguments.python, environ=os.environ)
+    version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
+    print(f"{version}median (minimum to maximum) of {arguments.pairs} runs\n")
+    with project(10_000 // SITES_A_MODULE) as root:
+        print(collector_table(root, python, arguments.pairs), end="\n\n")
+        print(diff_table(root, python, arguments.pairs), end="\n\n")
+    with project(100_000 // SITES_A_MODULE) as root:
+        print(compare_table(root, python, arguments.pairs))
+
+
+if __name__ == "__main__":
+    main()
