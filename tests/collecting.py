@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from specialist_ci.control import Control
 from specialist_ci.dump import Dump, DumpedCode, DumpedSite
-from specialist_ci.surroundings import measured_environment
+from specialist_ci.surroundings import deterministic_environment, measured_environment
 
 _TIMEOUT = 120  # seconds
 
@@ -52,7 +52,7 @@ def draw(root: Path, tree: Mapping[str, str]) -> Path:
     return root.resolve()
 
 
-def start(  # noqa: PLR0913 - what a process is made of, all by keyword
+def start(
     python: Path,
     root: Path,
     arguments: Sequence[str],
@@ -65,13 +65,11 @@ def start(  # noqa: PLR0913 - what a process is made of, all by keyword
     scratch.mkdir(parents=True, exist_ok=True)
     sources = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
     control = Control.make(scratch.resolve(), "head", root=root, sources=sources)
-    environment = measured_environment(
-        surroundings(), env or {}, python=python, control=control.folder, root=root, original=root
-    )
+    environment = _environment(python, control.folder, root, env)
     return control, execute([str(python), *arguments], cwd=cwd or root, env=environment)
 
 
-def collect(  # noqa: PLR0913 - as start
+def collect(
     python: Path,
     root: Path,
     arguments: Sequence[str],
@@ -97,13 +95,20 @@ def without_collector(
 ) -> Outcome:
     """Run ``python arguments...`` in the same surroundings, but for the collector."""
     nowhere = root / "no-control"
-    environment = measured_environment(
-        surroundings(), env or {}, python=python, control=nowhere, root=root, original=root
-    )
+    environment = _environment(python, nowhere, root, env)
     del environment["SPECIALIST_CI_CONTROL"]
     entries = environment["PYTHONPATH"].split(os.pathsep)[1:]
     environment["PYTHONPATH"] = os.pathsep.join(entries)
     return execute([str(python), *arguments], cwd=cwd or root, env=environment)
+
+
+def _environment(
+    python: Path, control: Path, root: Path, env: Mapping[str, str] | None
+) -> dict[str, str]:
+    environment = deterministic_environment(surroundings(), env or {})
+    return measured_environment(
+        environment, python=python, control=control, root=root, original=root
+    )
 
 
 def surroundings() -> dict[str, str]:

@@ -137,7 +137,7 @@ def run_workload(python: Path, folder: Path, source: str) -> Truth:
         env={"TESTIMONY": str(testimony), "PYTHONPATH": str(beside)},
     )
     codes = [
-        (qualname, line, [Instruction(*row[:3], tuple(row[3]), *row[4:]) for row in rows])
+        (qualname, line, [Instruction._make((*row[:3], tuple(row[3]), *row[4:])) for row in rows])
         for qualname, line, rows in json.loads(testimony.read_text())
     ]
     return Truth(codes, collected)
@@ -183,9 +183,7 @@ def test_every_site_is_there_and_no_other(truth: Truth, version: str) -> None:
 def reported(instructions: list[Instruction], version: str) -> list[Instruction]:
     """Return the instructions that are sites; a PRECALL is reported by its CALL."""
     sites = FAMILIES[version] - {"PRECALL"}
-    return [
-        each for each in instructions if each.base in sites and each.positions[0] is not None
-    ]
+    return [each for each in instructions if each.base in sites and each.positions[0] is not None]
 
 
 def test_every_form_is_what_dis_names(truth: Truth, version: str) -> None:
@@ -216,12 +214,10 @@ def chosen_form(names: list[str]) -> str | None:
     does the whole call, unless it only prepares that of a Python function.
     """
     generic = {*_GENERIC, *(f"{name}_ADAPTIVE" for name in _GENERIC)}
-    specialized = [name for name in names if name not in generic]
-    if len(specialized) < len(names) == 2 and names[1] in generic:
-        return None
-    if len(names) == 2 and names[0] == "CALL_ADAPTIVE" and names[1] in _PREPARING:
-        return None
-    return specialized[0] if specialized else None
+    *call, last = names
+    if not call or last in generic or last not in _PREPARING:
+        return None if last in generic else last
+    return None if call[0] in generic else call[0]
 
 
 _GENERIC = set().union(*FAMILIES.values())
@@ -307,6 +303,27 @@ def test_what_meets_other_types_misses(truth: Truth, version: str) -> None:
         assert attribute.misses > 0
 
 
+def test_a_call_is_what_it_became(python: Path, version: str, tmp_path: Path) -> None:
+    """A call that went over to a C function for good reads specialized for that one."""
+    source = """
+def plain(value):
+    return value
+
+def call(function):
+    return function(1)
+
+for _ in range(200):
+    call(plain)
+for _ in range(1000):
+    call(abs)
+"""
+    root = draw(tmp_path / "root", {"bench.py": source})
+    collected = collect(python, root, ["bench.py"], scratch=tmp_path / "scratch")
+    (site,) = collected.sites("call")
+    prefix = "PRECALL_NO_KW" if version == "3.11" else "CALL_NO_KW" if version == "3.12" else "CALL"
+    assert site[7:10] == (State.SPECIALIZED, f"{prefix}_BUILTIN_O", 0)
+
+
 # The decode rules against a count that is known.
 
 # One site a function that never specializes, on no version (SITUATIONS.md).
@@ -365,9 +382,7 @@ def test_attempts_and_executions(python: Path, version: str, tmp_path: Path) -> 
     assert checked == len(TIMES) * (len(FAILING) - len(absent))
 
 
-def check_count(
-    era: str, times: int, state: State, failed: int, executions: int | None
-) -> None:
+def check_count(era: str, times: int, state: State, failed: int, executions: int | None) -> None:
     """Check 3.12 and later: exact up to a limit, and never too many."""
     case = (era, times, state, failed, executions)
     attempts = sum(at <= times for at in ATTEMPTS[era])

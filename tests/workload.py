@@ -594,7 +594,8 @@ main()
 def script(caught: int = 300) -> str:
     """Return the script, with two functions whose arguments need EXTENDED_ARG."""
     names = "\n".join(
-        f"    thing.attribute_{number} = number\n    total += thing.attribute_{number} * {number + 1000}"
+        f"    thing.attribute_{number} = number\n"
+        f"    total += thing.attribute_{number} * {number + 1000}"
         for number in range(caught)
     )
     constants = "\n".join(

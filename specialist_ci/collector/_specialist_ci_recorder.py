@@ -24,16 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO
 
-# Functions that return a module's code (alone, or as the last item of a tuple) to a
-# caller that runs it by exec. Wrapping them leaves no frame of ours on the stack.
+# Functions that return a module's code (alone, or in a tuple) to a caller that runs it
+# by exec. Wrapping them leaves no frame of ours on the stack.
 _CODE_SOURCES = {
     "_pytest.assertion.rewrite": ("_read_pyc", "_rewrite_test"),
     "runpy": ("_get_code_from_file", "_get_main_module_details", "_get_module_details"),
 }
 # Modules that compile a script and run it by exec. A global named compile shadows
 # the builtin in that module alone.
-_COMPILERS = frozenset({"bdb", "cProfile", "coverage.execfile", "pdb", "profile", "trace"})
+_COMPILERS = frozenset(
+    {"bdb", "cProfile", "coverage.execfile", "pdb", "profile", "profiling.tracing", "trace"}
+)
 
+_NAME = "specialist-ci"  # of our tool, while it waits for the script to start
+_OURS = frozenset({_NAME, __name__})
 _MONITORING_TOOL = 4  # ids 0, 1, 2 and 5 are for debuggers, coverage, profilers, optimizers
 
 
@@ -56,8 +60,11 @@ class _Recorder:
     def note(self, code: CodeType) -> None:
         """Keep a module's code object if it belongs to a measured file."""
         path = code.co_filename
-        if not os.path.isabs(path) and not path.startswith("<"):
-            path = os.path.join(os.getcwd(), path)  # a script is named as it was typed
+        if not path.startswith("<"):
+            try:
+                path = os.path.abspath(path)  # a script is named as it was typed
+            except OSError:
+                return  # relative to a folder that is gone
         if path.startswith(self.roots):
             self.noted.append((path, code))
 
@@ -69,6 +76,7 @@ class _Recorder:
         if hasattr(sys, "monitoring"):
             tools = (sys.monitoring.get_tool(tool) for tool in range(6))
             self.tracers.update(str(tool) for tool in tools if tool is not None)
+        self.tracers -= _OURS
 
     def arrived(self, module: "dict[str, Any]") -> None:
         """Adapt a module that was just imported and runs other modules' code by itself."""
@@ -83,9 +91,11 @@ class _Recorder:
     def _noting(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         def noting(*args: object, **kwargs: object) -> object:
             result = function(*args, **kwargs)
-            code = result[-1] if type(result) is tuple else result
-            if type(code) is CodeType:
-                self.note(code)
+            for item in result if type(result) is tuple else (result,):
+                if type(item) is CodeType:
+                    self.note(item)
+                elif type(item) is str and item in _COMPILERS:  # about to run by -m
+                    vars(sys.modules["__main__"])["compile"] = self._noting(compile)
             return result
 
         return noting
@@ -176,6 +186,12 @@ def _watch_imports(recorder: _Recorder) -> None:
     )
     bootstrap._call_with_frames_removed = _call_with_frames_removed
 
+    def execute_frozen(code: CodeType, namespace: "dict[str, Any]") -> None:
+        execute(code, namespace)
+        arrived(namespace)
+
+    bootstrap.exec = execute_frozen  # of runpy and its like, which come frozen
+
 
 def _is_main(code: CodeType, namespace: "dict[str, Any]") -> bool:
     return code.co_name == "<module>" and namespace.get("__name__") == "__main__"
@@ -193,7 +209,7 @@ def _watch_for_script_by_monitoring(recorder: _Recorder) -> None:
             monitoring.register_callback(_MONITORING_TOOL, event, None)
             monitoring.free_tool_id(_MONITORING_TOOL)
 
-    monitoring.use_tool_id(_MONITORING_TOOL, "specialist-ci")
+    monitoring.use_tool_id(_MONITORING_TOOL, _NAME)
     monitoring.register_callback(_MONITORING_TOOL, event, started)
     monitoring.set_events(_MONITORING_TOOL, event)
 
@@ -211,15 +227,21 @@ def _watch_for_script_by_profile(recorder: _Recorder) -> None:
 
 def start(control: str) -> None:
     """Record this process into the control directory."""
-    recorder = _Recorder(control)
+    try:
+        recorder = _Recorder(control)
+    except OSError:
+        return  # the measurement is over, and its folder is gone
     atexit.register(recorder.finish)
-    _watch_imports(recorder)
-    if sys.argv[:1] == ["-m"]:
+    by_name = sys.argv[:1] == ["-m"]
+    if by_name:
         # The packages above the module are imported first: no watching while they are.
         import runpy
 
         recorder.arrived(vars(runpy))
-    elif hasattr(sys, "monitoring"):
+    _watch_imports(recorder)
+    if by_name:
+        return
+    if hasattr(sys, "monitoring"):
         _watch_for_script_by_monitoring(recorder)
     else:
         _watch_for_script_by_profile(recorder)
