@@ -85,7 +85,7 @@ def _merge_site(seen: Sequence[DumpedSite]) -> DumpedSite:
         key=lambda site: (site.misses, site.failed_attempts, site.form or ""),
     )
     executions = [site.executions for site in seen if site.executions is not None]
-    return decisive._replace(executions=sum(executions) if executions else None)
+    return decisive._replace(executions=max(executions, default=None))
 
 
 def _state(site: DumpedSite) -> State:

@@ -32,7 +32,7 @@ BROKEN = "def convert(value:\n"
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Drawing:
-    """A repository whose tags name what is the matter with them."""
+    """Make a repository whose tags name what is the matter with them."""
     drawing = Drawing(tmp_path_factory.mktemp("cli") / "a repository")
     for tag, text in {"broken": BROKEN, "traced": TRACED, "fast": FAST, "slow": SLOW}.items():
         tree = {"bench.py": text, "bench_once.py": ONCE, "tests/test_it.py": "assert True\n"}

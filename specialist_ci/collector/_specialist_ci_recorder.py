@@ -18,6 +18,13 @@ import os
 import sys
 from types import CodeType, FrameType, FunctionType
 
+from _specialist_ci_endings import (
+    see_no_handler,
+    watch_forks,
+    watch_last_calls,
+    watch_termination,
+)
+
 # Only for type checkers: importing typing would cost the measured process milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,11 +55,16 @@ class _Recorder:
         self.control = control
         with open(os.path.join(control, "roots"), "rb") as file:
             self.roots = tuple(os.fsdecode(file.read()).split("\0"))
-        self.name = "%d-%s" % (os.getpid(), os.urandom(4).hex())
         self.noted: list[tuple[str, CodeType]] = []  # with absolute paths
         self.tracers: set[str] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take a name for this process; what starts and never gets its dump is missed."""
+        self.over = False
+        self.name = "%d-%s" % (os.getpid(), os.urandom(4).hex())
         with open(self._path("started"), "wb"):
-            pass  # what never gets its dump is missed by the reader
+            pass
 
     def _path(self, suffix: str) -> str:
         return os.path.join(self.control, "raw", "%s.%s" % (self.name, suffix))
@@ -82,6 +94,8 @@ class _Recorder:
         """Adapt a module that was just imported and runs other modules' code by itself."""
         self.look_for_tracers()
         name = str(module.get("__name__"))
+        if name == "signal":
+            see_no_handler(module)
         if name in _COMPILERS:
             module["compile"] = self._noting(compile)
         for function in _CODE_SOURCES.get(name, ()):
@@ -138,14 +152,31 @@ class _Recorder:
             count += 1
         marshal.dump(count, file)  # the end: a dump without it was cut short
 
+    def restart(self) -> None:
+        """Go on as a process of its own: the child of a fork."""
+        try:
+            self._begin()
+        except OSError:
+            self.over = True  # the measurement is over, and its folder is gone
+
     def finish(self) -> None:
-        """Write the raw dump; whatever goes wrong stays out of the program's way."""
+        """Write the raw dump; whatever goes wrong stays out of the program's way.
+
+        Writes it anew when called again.
+        """
+        if self.over:
+            return
         try:
             with open(self._path("writing"), "wb") as file:
                 self._write(file)
             os.rename(self._path("writing"), self._path("raw"))
         except BaseException as error:  # noqa: BLE001 - never raises into the program
             self._excuse(error)
+
+    def finish_last(self) -> None:
+        """Write the raw dump where nothing of the program can come after it."""
+        self.finish()
+        self.over = True
 
     def _excuse(self, error: BaseException) -> None:
         try:
@@ -231,7 +262,10 @@ def start(control: str) -> None:
         recorder = _Recorder(control)
     except OSError:
         return  # the measurement is over, and its folder is gone
-    atexit.register(recorder.finish)
+    atexit.register(recorder.finish_last)
+    watch_last_calls(recorder.finish)
+    watch_forks(recorder.restart)
+    watch_termination(recorder.finish_last)
     by_name = sys.argv[:1] == ["-m"]
     if by_name:
         # The packages above the module are imported first: no watching while they are.
