@@ -18,6 +18,10 @@ from specialist_ci.snapshot import (
 )
 from specialist_ci.sourcetext import source_text
 
+# 3.11 counts nothing before a function has run this often, and no version's verdict on a
+# site that ran less says much: the first instance of every class misses its caches.
+_WARM = 8
+
 _RANK = {ChangeKind.REGRESSION: 0, ChangeKind.NEW: 1, ChangeKind.IMPROVEMENT: 2}
 
 
@@ -147,8 +151,8 @@ def find_changes(base: Snapshot, head: Snapshot) -> list[Change]:
     changes = [_change(kind, pair.base, pair.head, touched) for kind, pair in _differing(matched)]
     changes += [
         _change(ChangeKind.NEW, None, place, touched)
-        for place in matched.added
-        if place.site.state.failing
+        for place in (*matched.added, *_orphans(matched))
+        if place.site.state.failing and _is_warm(place.site)
     ]
     return sorted(changes, key=_order)
 
@@ -169,9 +173,10 @@ def _order(change: Change) -> tuple[object, ...]:
 def _differing(matched: Match) -> Iterator[tuple[ChangeKind, Pair]]:
     """Yield the pairs that say something.
 
-    Cold and hidden sites say nothing, one failing state is no worse than another, and
-    a site becomes (or stops being) unstable only by a margin: one that misses now and
-    then may cross the limit without any change in the program.
+    Cold and hidden sites say nothing, nor does one that failed in a few executions, one
+    failing state is no worse than another, and a site becomes (or stops being) unstable
+    only by a margin: one that misses now and then may cross the limit without any change
+    in the program.
     """
     for pair in matched.pairs:
         before, after = pair.base.site, pair.head.site
@@ -183,10 +188,21 @@ def _differing(matched: Match) -> Iterator[tuple[ChangeKind, Pair]]:
             yield ChangeKind.IMPROVEMENT, pair
 
 
+def _orphans(matched: Match) -> Iterator[Place]:
+    """Yield head's sites whose ancestor is but a guess, where that one was specialized."""
+    for pair in matched.pairs:
+        if not pair.certain and pair.base.site.state is State.SPECIALIZED:
+            yield pair.head
+
+
 def _fails_beyond(good: Site, bad: Site) -> bool:
     if bad.state is State.UNSTABLE:
         return bad.misses >= good.misses + UNSTABLE_MISSES
-    return bad.state is State.ADAPTIVE
+    return bad.state is State.ADAPTIVE and _is_warm(bad)
+
+
+def _is_warm(site: Site) -> bool:
+    return site.executions is None or site.executions >= _WARM
 
 
 def _change(

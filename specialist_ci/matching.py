@@ -2,12 +2,12 @@
 
 Functions are paired first: by path and qualified name, then by content wherever they
 went. Inside a pair the sites are aligned in order, by ever weaker keys. What is left
-over on both sides is paired line by line where the text is the same, so that code
-that moved out of its function is not mistaken for new code.
+over on both sides is paired line by line where the text is the same, or the same but
+for its names, so that code that moved out of its function is not mistaken for new code.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
@@ -23,8 +23,12 @@ _OPERATORS = frozenset({"BINARY_OP", "COMPARE_OP", "CONTAINS_OP"})
 
 # How much of a line must have stayed for it to count as edited and not as replaced.
 _EDITED = 0.6
+# So many more lines of a site tell no more about it.
+_LONG_SPAN = 10
 # How much of a function must have stayed for it to count as moved or renamed.
 _SAME_FUNCTION = 0.5
+# Fewer sites than this are alike in too many functions once their names are gone.
+_TELLING_SHAPE = 3
 # A site that stands in more functions than this does not tell where one of them went.
 _TELLING = 20
 # Beyond this many pairs of sites, popular keys may be skipped when a gap is aligned.
@@ -40,7 +44,9 @@ class Place(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The source that the site spans."""
+        """The source that the site spans, or the beginning of a long span, such as a class's."""
+        if self.site.end_line > self.line + _LONG_SPAN:
+            return self.source_lines
         return source_text(self.file).segment(self.line, self.site)
 
     @property
@@ -49,13 +55,19 @@ class Place(NamedTuple):
         return source_text(self.file).line(self.line)
 
     @property
+    def source_lines(self) -> str:
+        """The lines that the site spans, as far as ``text`` goes."""
+        end = min(self.site.end_line, self.line + _LONG_SPAN)
+        return "\n".join(source_text(self.file).lines[self.line - 1 : end])
+
+    @property
     def function(self) -> Function:
         """The code object that the site belongs to."""
         return self.file.functions[self.site.function]
 
 
 class Pair(NamedTuple):
-    """One site on both sides; not certain where several places had an equal claim."""
+    """One site on both sides; not certain where it may as well be another one."""
 
     base: Place
     head: Place
@@ -76,25 +88,34 @@ def match(base: Snapshot, head: Snapshot) -> Match:
     pairs: list[Pair] = []
     removed: list[Place] = []
     added: list[Place] = []
-    base_functions, head_functions = _functions(base), _functions(head)
-    for old, new in _pair_functions(base_functions, head_functions):
+    base_functions = _functions(base, {})
+    head_functions = _functions(head, _renamed_files(base, head))
+    function_pairs = _pair_functions(base_functions, head_functions)
+    for old, new in function_pairs:
         aligned = list(align(old.places, new.places))
         pairs += aligned
-        removed += _without(old.places, (pair.base for pair in aligned))
-        added += _without(new.places, (pair.head for pair in aligned))
-    paired = {id(place) for pair in pairs for place in pair[:2]}
-    known = paired | {id(place) for place in removed} | {id(place) for place in added}
-    removed += [p for function in base_functions for p in function.places if id(p) not in known]
-    added += [p for function in head_functions for p in function.places if id(p) not in known]
+        if len(aligned) < max(len(old.places), len(new.places)):
+            left = _without(old.places, [pair.base for pair in aligned])
+            come = _without(new.places, [pair.head for pair in aligned])
+            # What changed its place within the function, as an attribute kept in a local.
+            moved = list(_pair_equal(left, come, _exact, telling=True))
+            pairs += moved
+            removed += _without(left, [pair.base for pair in moved])
+            added += _without(come, [pair.head for pair in moved])
+    paired = {id(function) for pair in function_pairs for function in pair}
+    removed += [p for f in base_functions if id(f) not in paired for p in f.places]
+    added += [p for f in head_functions if id(f) not in paired for p in f.places]
     moved = list(_pair_moved_lines(removed, added))
     return Match(
         pairs=(*pairs, *moved),
-        removed=tuple(_without(removed, (pair.base for pair in moved))),
-        added=tuple(_without(added, (pair.head for pair in moved))),
+        removed=tuple(_without(removed, [pair.base for pair in moved])),
+        added=tuple(_without(added, [pair.head for pair in moved])),
     )
 
 
-def _without(places: Iterable[Place], taken: Iterable[Place]) -> list[Place]:
+def _without(places: Sequence[Place], taken: Sequence[Place]) -> list[Place]:
+    if len(taken) == len(places):  # as for most functions
+        return []
     gone = {id(place) for place in taken}
     return [place for place in places if id(place) not in gone]
 
@@ -105,30 +126,71 @@ def _without(places: Iterable[Place], taken: Iterable[Place]) -> list[Place]:
 class _FunctionSites:
     """A code object with its sites in the order of its bytecode."""
 
-    def __init__(self, file: SourceFile, function: Function, places: list[Place]) -> None:
+    def __init__(
+        self, file: SourceFile, function: Function, places: list[Place], origin: str
+    ) -> None:
         self.path = file.path
         self.qualname = function.qualname
+        self.identity = origin, function.qualname  # under the path that base knows
         self.places = places
+
+    @property
+    def name(self) -> str:
+        """The last part of the qualified name."""
+        return self.qualname.rpartition(".")[2]
+
+    @property
+    def scopes(self) -> "list[_Scope]":
+        """The function itself and all that it stands in, up to its file."""
+        parts = self.qualname.replace(".<locals>", "").split(".")
+        return [(self.path, ".".join(parts[:end])) for end in range(len(parts), -1, -1)]
 
     @cached_property
     def content(self) -> tuple[Hashable, ...]:
         return tuple(map(_exact, self.places))
 
     @cached_property
+    def shape(self) -> tuple[Hashable, ...]:
+        return tuple(map(_renamed, self.places))
+
+    @cached_property
     def contents(self) -> Counter[Hashable]:
         return Counter(self.content)
 
+    @cached_property
+    def operations(self) -> Counter[Hashable]:
+        return Counter(map(_skeleton, self.places))
+
     def similarity(self, other: Self) -> float:
-        """Return the share of sites that both have, from 0 to 1."""
-        shared = (self.contents & other.contents).total()
-        return 2 * shared / (len(self.content) + len(other.content))
+        """Return the share of sites that both have, from 0 to 1.
+
+        One that stands in both with other operands counts half: an edit inside an
+        expression changes the text of all that is around it.
+        """
+        shared = (self.contents & other.contents) + (self.operations & other.operations)
+        return shared.total() / (len(self.places) + len(other.places))
 
 
-def _functions(snapshot: Snapshot) -> list[_FunctionSites]:
-    return [function for file in snapshot.files for function in _functions_of(file)]
+def _renamed_files(base: Snapshot, head: Snapshot) -> dict[str, str]:
+    """Return the former paths of files that have another one now and are otherwise the same."""
+    stayed = {file.path for file in base.files} & {file.path for file in head.files}
+    gone = {file.source: file.path for file in base.files if file.path not in stayed}
+    return {
+        file.path: gone.pop(file.source)
+        for file in head.files
+        if file.path not in stayed and file.source in gone
+    }
 
 
-def _functions_of(file: SourceFile) -> Iterator[_FunctionSites]:
+def _functions(snapshot: Snapshot, origins: Mapping[str, str]) -> list[_FunctionSites]:
+    return [
+        function
+        for file in snapshot.files
+        for function in _functions_of(file, origins.get(file.path, file.path))
+    ]
+
+
+def _functions_of(file: SourceFile, origin: str) -> Iterator[_FunctionSites]:
     places: list[list[Place]] = [[] for _ in file.functions]
     for line in file.lines:
         number = line.line
@@ -137,12 +199,15 @@ def _functions_of(file: SourceFile) -> Iterator[_FunctionSites]:
     for function, found in zip(file.functions, places, strict=True):
         if found:
             found.sort(key=_offset)
-            yield _FunctionSites(file, function, found)
+            yield _FunctionSites(file, function, found, origin)
 
 
 def _offset(place: Place) -> int:
     return place.site.offset
 
+
+_Scope = tuple[str, str]
+"""A path and a qualified name; an empty name stands for the file."""
 
 _FunctionPair = tuple[_FunctionSites, _FunctionSites]
 
@@ -153,7 +218,9 @@ def _pair_functions(
     """Pair functions, surest first; each step sees what the earlier ones left."""
     pairs: list[_FunctionPair] = []
     old, new = list(base), list(head)
-    for step in (_by_name, _by_content, _by_moved_file, _by_similarity):
+    for step in _STEPS:
+        if not old or not new:
+            break
         found = list(step(old, new, pairs))
         pairs += found
         taken = {id(function) for pair in found for function in pair}
@@ -166,10 +233,8 @@ def _by_name(
     old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], _pairs: object
 ) -> Iterator[_FunctionPair]:
     """Pair equal paths and qualified names; several of one name are aligned by content."""
-    groups = _grouped(old, lambda function: (function.path, function.qualname))
-    for name, new_group in _grouped(
-        new, lambda function: (function.path, function.qualname)
-    ).items():
+    groups = _grouped(old, lambda function: function.identity)
+    for name, new_group in _grouped(new, lambda function: function.identity).items():
         old_group = groups.get(name, [])
         if len(old_group) == len(new_group) == 1:
             yield old_group[0], new_group[0]
@@ -203,26 +268,54 @@ def _by_content(
 
 
 def _closeness(old: _FunctionSites, new: _FunctionSites) -> tuple[bool, bool, bool]:
-    return (
-        old.qualname == new.qualname,
-        old.qualname.rpartition(".")[2] == new.qualname.rpartition(".")[2],
-        old.path == new.path,
-    )
+    return (old.qualname == new.qualname, old.name == new.name, old.path == new.path)
 
 
-def _by_moved_file(
+def _by_moved_scope(
     old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], pairs: Sequence[_FunctionPair]
 ) -> Iterator[_FunctionPair]:
-    """Pair equal names in a file whose other functions say where it went."""
-    votes = Counter((before.path, after.path) for before, after in pairs)
-    moved: dict[str, str] = {}
-    for (before, after), _count in votes.most_common():
-        moved.setdefault(after, before)
-    names = _grouped(old, lambda function: (function.path, function.qualname))
+    """Pair equal names in a file, class or function that other pairs say where it went."""
+    origins: defaultdict[_Scope, Counter[_Scope]] = defaultdict(Counter)
+    for before, after in pairs:
+        origins[after.path, ""][before.path, ""] += 1
+        for now, then in zip(after.scopes, before.scopes, strict=False):
+            origins[now][then] += 1
+    names = _grouped(old, lambda function: function.scopes[0])
     for function in new:
-        same = names.get((moved.get(function.path, ""), function.qualname))
-        if same:
-            yield same.pop(0), function
+        for place in _former_places(function, origins):
+            if found := names.get(place):
+                yield found.pop(0), function
+                break
+
+
+def _former_places(
+    function: _FunctionSites, origins: Mapping[_Scope, Counter[_Scope]]
+) -> Iterator[_Scope]:
+    """Yield where a function may come from, the innermost scope's origins first."""
+    own = function.scopes[0][1]
+    for scope in function.scopes[1:]:
+        rest = own[len(scope[1]) :].removeprefix(".")
+        for (path, name), _count in origins.get(scope, Counter()).most_common():
+            yield path, f"{name}.{rest}".removeprefix(".")
+
+
+def _by_shape(
+    old: Sequence[_FunctionSites], new: Sequence[_FunctionSites], _pairs: object
+) -> Iterator[_FunctionPair]:
+    """Pair functions that moved or were renamed, with their variables or attributes too."""
+    candidates = _grouped(old, lambda function: function.shape)
+    claims = Counter(function.shape for function in new)
+    for function in new:
+        same = candidates.get(function.shape)
+        if not same:
+            continue
+        best = max(same, key=lambda other: _closeness(other, function))
+        named = best.name == function.name
+        alone = len(same) == claims[function.shape] == 1
+        large = len(function.shape) >= _TELLING_SHAPE
+        if (large and (named or alone)) or (named and alone and best.path == function.path):
+            same.remove(best)
+            yield best, function
 
 
 def _by_similarity(
@@ -242,10 +335,13 @@ def _by_similarity(
                 closeness = _closeness(old[candidate], function)
                 scored.append((score, closeness, -candidate, -index))
     used: set[tuple[str, int]] = set()
-    for _score, _closeness_, candidate, index in sorted(scored, reverse=True):
+    for *_, candidate, index in sorted(scored, reverse=True):
         if ("old", candidate) not in used and ("new", index) not in used:
             used |= {("old", candidate), ("new", index)}
             yield old[-candidate], new[-index]
+
+
+_STEPS = (_by_name, _by_content, _by_moved_scope, _by_shape, _by_moved_scope, _by_similarity)
 
 
 def _grouped(
@@ -261,22 +357,27 @@ def _grouped(
 
 
 def _exact(place: Place) -> Hashable:
-    """The same code, however it is laid out."""
+    """Return what the same code has in common, however it is laid out."""
     return place.site.family, place.site.argrepr, normalize(place.text)
 
 
 def _renamed(place: Place) -> Hashable:
-    """The same code, whatever its names are."""
+    """Return what the same code has in common, whatever its names are."""
     return place.site.family, _operator(place), anonymize(place.text)
 
 
+def _skeleton(place: Place) -> Hashable:
+    """Return what one operation in expressions of the same build has in common."""
+    return place.site.family, place.site.argrepr, anonymize(place.text, literals=True)
+
+
 def _operation(place: Place) -> Hashable:
-    """The same operation, on whatever operands."""
+    """Return what one operation has in common, on whatever operands."""
     return place.site.family, place.site.argrepr
 
 
 def _shape(place: Place) -> Hashable:
-    """An operation of the same kind."""
+    """Return what operations of one kind have in common."""
     return _SHAPES.get(place.site.family, place.site.family)
 
 
@@ -286,18 +387,42 @@ def _operator(place: Place) -> str:
 
 def _is_edited(base: Place, head: Place) -> bool:
     """Whether one line is the other one edited, under its own names or under new ones."""
-    before, after = base.source_line, head.source_line
-    if _alike(normalize(before), normalize(after)) >= _EDITED:
-        return True
-    return (
-        _operator(base) == _operator(head)
-        and _alike(anonymize(before), anonymize(after)) >= _EDITED
+    before, after = base.source_lines, head.source_lines
+    return _alike(normalize(before), normalize(after)) or (
+        _operator(base) == _operator(head) and _alike(anonymize(before), anonymize(after))
     )
 
 
 @lru_cache(maxsize=4096)
-def _alike(before: str, after: str) -> float:
-    return SequenceMatcher(None, before, after, autojunk=False).ratio()
+def _alike(before: str, after: str) -> bool:
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    return matcher.quick_ratio() >= _EDITED and matcher.ratio() >= _EDITED  # quick: never less
+
+
+def _is_same_operation(base: Place, head: Place) -> bool:
+    """Whether an operation on one line is an edited one, or has kept one of its operands.
+
+    The latter is what becomes of it when the other operand gets a variable of its own.
+    """
+    return _is_edited(base, head) or _keeps_operand(base, head)
+
+
+def _keeps_operand(base: Place, head: Place) -> bool:
+    operator = normalize(_operator(base)).removesuffix("]")  # a subscript's is []
+    before, after = normalize(base.text), normalize(head.text)
+    left = _common_start(before, after)
+    right = _common_start(before[::-1], after[::-1])[::-1]
+    return bool(operator) and any(
+        operator in kept and kept.strip("[]") not in ("", operator) for kept in (left, right)
+    )
+
+
+def _common_start(before: str, after: str) -> str:
+    length = next(
+        (n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        min(len(before), len(after)),
+    )
+    return before[:length]
 
 
 def _always(_base: Place, _head: Place) -> bool:
@@ -308,7 +433,7 @@ def _always(_base: Place, _head: Place) -> bool:
 _LEVELS: tuple[tuple[Callable[[Place], Hashable], Callable[[Place, Place], bool]], ...] = (
     (_exact, _always),
     (_renamed, _always),
-    (_operation, _is_edited),
+    (_operation, _is_same_operation),
     (_shape, _is_edited),
 )
 
@@ -380,20 +505,42 @@ def _text_of(places: Sequence[Place]) -> list[str]:
 
 
 def _pair_moved_lines(removed: Sequence[Place], added: Sequence[Place]) -> Iterator[Pair]:
-    """Pair leftovers whose line has the same text; not certain where there are several."""
+    """Pair leftovers whose line has the same text, then those where only names differ.
+
+    Not certain where several had the same claim, nor where names differ.
+    """
+    for key, telling in ((_line, True), (_renamed_line, False)):
+        found = list(_pair_equal(removed, added, key, telling=telling))
+        yield from found
+        removed = _without(removed, [pair.base for pair in found])
+        added = _without(added, [pair.head for pair in found])
+
+
+def _pair_equal(
+    removed: Sequence[Place],
+    added: Sequence[Place],
+    key: Callable[[Place], Hashable],
+    *,
+    telling: bool,
+) -> Iterator[Pair]:
     candidates = defaultdict(list)
     for place in removed:
-        candidates[_line_key(place)].append(place)
-    claims = Counter(key for key, places in candidates.items() for _ in places)
-    claims.update(map(_line_key, added))
-    for place in added:
-        key = _line_key(place)
-        if same := candidates.get(key):
+        candidates[key(place)].append(place)
+    claims = Counter(found for found, places in candidates.items() for _ in places)
+    keys = list(map(key, added))
+    claims.update(keys)
+    for place, found in zip(added, keys, strict=True):
+        if same := candidates.get(found):
             at_home = [other for other in same if other.file.path == place.file.path]
             best = (at_home or same)[0]
             same.remove(best)
-            yield Pair(best, place, certain=claims[key] == 2)  # noqa: PLR2004 - one a side
+            alone = claims[found] == 2  # noqa: PLR2004 - one a side
+            yield Pair(best, place, certain=telling and alone)
 
 
-def _line_key(place: Place) -> Hashable:
-    return _exact(place), normalize(place.source_line)
+def _line(place: Place) -> Hashable:
+    return _exact(place), normalize(place.source_lines)
+
+
+def _renamed_line(place: Place) -> Hashable:
+    return _renamed(place), anonymize(place.source_lines)

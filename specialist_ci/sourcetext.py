@@ -2,13 +2,15 @@
 
 import re
 from functools import lru_cache
+from keyword import kwlist
 
 from specialist_ci.snapshot import Site, SourceFile
 
 # What a formatter changes without changing the program: white space, brackets and
 # commas put in to break lines, comments, quotes.
 _LAYOUT = re.compile(r"#[^\n]*|,(?=\s*[)\]}])|[\s()\\]+")
-_NAME = re.compile(r"[^\W\d]\w*")
+_NAME = re.compile(rf"\b(?!(?:{'|'.join(kwlist)})\b)[^\W\d]\w*")
+_LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'|\b\d[\w.]*")
 
 
 class SourceText:
@@ -58,6 +60,11 @@ def normalize(text: str) -> str:
     return _LAYOUT.sub("", text).replace("'", '"')
 
 
-def anonymize(text: str) -> str:
-    """Return normalized text with every name replaced by one, so that renaming is no change."""
-    return _NAME.sub("N", normalize(text))
+def anonymize(text: str, *, literals: bool = False) -> str:
+    """Return normalized text with one name for all, so that renaming is no change.
+
+    With ``literals``, strings and numbers are replaced as well.
+    """
+    if literals:
+        text = _LITERAL.sub("N", text)
+    return normalize(_NAME.sub("N", text))
