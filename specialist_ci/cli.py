@@ -365,13 +365,20 @@ def _plan(
         )
     folder = Path.cwd().resolve().relative_to(repository.root)
     return Plan(
-        command=arguments.command_line,
+        command=tuple(_rooted(word, repository) for word in arguments.command_line),
         python=find_interpreter(arguments.python, environ=environ),
         source=tuple(arguments.source),
         environment=dict(arguments.env),
         timeout=arguments.timeout,
         folder=str(folder),
     )
+
+
+def _rooted(word: str, repository: Repository) -> str:
+    """Make a path that leads out of the checkout absolute: it must do so from a worktree too."""
+    path = Path(os.path.normpath(Path.cwd() / word))
+    outside = word.startswith("..") and not path.is_relative_to(repository.root)
+    return str(path) if outside and path.exists() else word
 
 
 def _sides(repository: Repository, base: str | None, head: str | None) -> tuple[Revision, Revision]:

@@ -129,6 +129,17 @@ def test_diff_in_a_subfolder(
     assert (code, out[:4]) == (0, "PASS")
 
 
+def test_command_outside_the_repository(
+    repository: Drawing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A relative path out of the checkout means the same file from the worktrees."""
+    script = tmp_path / "outside.py"
+    script.write_text("import sys\nsys.path.insert(0, '.')\nimport bench\n", encoding="utf-8")
+    relative = os.path.relpath(script, repository.root)
+    code, out, _err = _run("diff", "fast", "slow", "--", "python", relative, capsys=capsys)
+    assert (code, out[:18]) == (1, "FAIL: 1 regression")
+
+
 def test_run_compare_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two snapshots compare as a diff does, without running anything."""
     for tag in ("fast", "slow"):
