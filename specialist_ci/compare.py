@@ -18,9 +18,9 @@ from specialist_ci.snapshot import (
 )
 from specialist_ci.sourcetext import source_text
 
-# 3.11 counts nothing before a function has run this often, and no version's verdict on a
-# site that ran less says much: the first instance of every class misses its caches.
-_WARM = 8
+# A site that failed in fewer executions than this is no hot code: it takes the interpreter
+# 27 of them (3.15: 38) to try and fail four times (3.15: three).
+_WARM = 32
 
 _RANK = {ChangeKind.REGRESSION: 0, ChangeKind.NEW: 1, ChangeKind.IMPROVEMENT: 2}
 

@@ -95,13 +95,13 @@ def match(base: Snapshot, head: Snapshot) -> Match:
         aligned = list(align(old.places, new.places))
         pairs += aligned
         if len(aligned) < max(len(old.places), len(new.places)):
-            left = _without(old.places, [pair.base for pair in aligned])
-            come = _without(new.places, [pair.head for pair in aligned])
+            lost = _without(old.places, [pair.base for pair in aligned])
+            gained = _without(new.places, [pair.head for pair in aligned])
             # What changed its place within the function, as an attribute kept in a local.
-            moved = list(_pair_equal(left, come, _exact, telling=True))
+            moved = list(_pair_equal(lost, gained, _exact, telling=True))
             pairs += moved
-            removed += _without(left, [pair.base for pair in moved])
-            added += _without(come, [pair.head for pair in moved])
+            removed += _without(lost, [pair.base for pair in moved])
+            added += _without(gained, [pair.head for pair in moved])
     paired = {id(function) for pair in function_pairs for function in pair}
     removed += [p for f in base_functions if id(f) not in paired for p in f.places]
     added += [p for f in head_functions if id(f) not in paired for p in f.places]
@@ -291,7 +291,7 @@ def _by_moved_scope(
 def _former_places(
     function: _FunctionSites, origins: Mapping[_Scope, Counter[_Scope]]
 ) -> Iterator[_Scope]:
-    """Yield where a function may come from, the innermost scope's origins first."""
+    """Yield where a function may gained from, the innermost scope's origins first."""
     own = function.scopes[0][1]
     for scope in function.scopes[1:]:
         rest = own[len(scope[1]) :].removeprefix(".")
@@ -399,32 +399,6 @@ def _alike(before: str, after: str) -> bool:
     return matcher.quick_ratio() >= _EDITED and matcher.ratio() >= _EDITED  # quick: never less
 
 
-def _is_same_operation(base: Place, head: Place) -> bool:
-    """Whether an operation on one line is an edited one, or has kept one of its operands.
-
-    The latter is what becomes of it when the other operand gets a variable of its own.
-    """
-    return _is_edited(base, head) or _keeps_operand(base, head)
-
-
-def _keeps_operand(base: Place, head: Place) -> bool:
-    operator = normalize(_operator(base)).removesuffix("]")  # a subscript's is []
-    before, after = normalize(base.text), normalize(head.text)
-    left = _common_start(before, after)
-    right = _common_start(before[::-1], after[::-1])[::-1]
-    return bool(operator) and any(
-        operator in kept and kept.strip("[]") not in ("", operator) for kept in (left, right)
-    )
-
-
-def _common_start(before: str, after: str) -> str:
-    length = next(
-        (n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
-        min(len(before), len(after)),
-    )
-    return before[:length]
-
-
 def _always(_base: Place, _head: Place) -> bool:
     return True
 
@@ -433,7 +407,7 @@ def _always(_base: Place, _head: Place) -> bool:
 _LEVELS: tuple[tuple[Callable[[Place], Hashable], Callable[[Place, Place], bool]], ...] = (
     (_exact, _always),
     (_renamed, _always),
-    (_operation, _is_same_operation),
+    (_operation, _is_edited),
     (_shape, _is_edited),
 )
 

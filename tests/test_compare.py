@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import PROVENANCE, PYTHON, SUITE, Judge, Reading, green, snapshot
 
-from specialist_ci.compare import FailOn, compare, find_changes
+from specialist_ci.compare import _WARM, FailOn, compare, find_changes
 from specialist_ci.report import Change, ChangeKind, Report, Verdict
 from specialist_ci.snapshot import UNSTABLE_MISSES, Condition, Snapshot, State
 
@@ -92,9 +92,9 @@ def test_a_site_becomes_unstable_by_a_margin(before: int, after: int, changes: i
     assert len(find_changes(head, base)) == changes
 
 
-@pytest.mark.parametrize(("executions", "changes"), [(7, 0), (8, 1), (None, 1)])
+@pytest.mark.parametrize(("executions", "changes"), [(_WARM - 1, 0), (_WARM, 1), (None, 1)])
 def test_a_few_executions_say_nothing(executions: int | None, changes: int) -> None:
-    """A site that failed before 3.11 would have looked at it is as good as cold."""
+    """A site that failed in a few executions is as good as cold."""
     green, failing = read(Reading(SPECIALIZED)), read(Reading(ADAPTIVE, executions=executions))
     nothing = drawn("x = 1\n")
     for base, head in ((green, failing), (failing, green), (nothing, failing)):

@@ -166,7 +166,7 @@ COMMITS = {
           from invoice import parse, total
 
           def test():
-              items = parse(["1.5", "2.25", "3.0"] * 5)
+              items = parse(["1.5", "2.25", "3.0"] * 50)
               for _ in range(100):
                   total(items)
         """,
