@@ -13,7 +13,7 @@ from specialist_ci.check import Revision, Surroundings, diff, measure_revision
 from specialist_ci.compare import FailOn, compare
 from specialist_ci.demo import demo_repository
 from specialist_ci.errors import SpecialistCIError, UsageError
-from specialist_ci.files import load_snapshot, save_snapshot, write
+from specialist_ci.files import load_snapshot, save_snapshot, without_collecting, write
 from specialist_ci.git import Repository, open_repository, parse_range
 from specialist_ci.interpreters import find_interpreter
 from specialist_ci.measure import Plan
@@ -324,8 +324,9 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _compare(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    base, head = load_snapshot(arguments.base), load_snapshot(arguments.head)
-    return _answer(compare(base, head, fail_on=arguments.fail_on), arguments, environ)
+    with without_collecting():
+        base, head = load_snapshot(arguments.base), load_snapshot(arguments.head)
+        return _answer(compare(base, head, fail_on=arguments.fail_on), arguments, environ)
 
 
 def _show(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

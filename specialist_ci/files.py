@@ -3,6 +3,8 @@
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -56,12 +58,20 @@ def load_snapshot(path: Path) -> Snapshot:
             f"cannot read {path}: {error.strerror}",
             remedy="name a snapshot that `specialist-ci run -o FILE` wrote",
         ) from error
-    collecting = gc.isenabled()
-    gc.disable()  # a large snapshot is all small objects and no garbage
     try:
-        return Snapshot.model_validate_json(data)
+        with without_collecting():
+            return Snapshot.model_validate_json(data)
     except ValidationError as error:
         raise _refusal(path, error) from error
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Keep the garbage collector still: a large snapshot is many small objects and no garbage."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
