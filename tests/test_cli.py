@@ -26,7 +26,14 @@ for number in range(1000):
 """
 SLOW = FAST.replace("range(1000)", "range(1000, 2000)").replace("value - 32.0", "value // 32.0")
 TRACED = "import sys\nsys.settrace(lambda *_: None)\n" + FAST
-ONCE = "x = [1]\nx.append(x[0] + 1)\n"
+ONCE = """\
+x = [1]
+x.append(x[0] + 1)
+
+
+def double(value):
+    return value + value
+"""
 BROKEN = "def convert(value:\n"
 
 
@@ -158,6 +165,29 @@ def test_run_compare_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     )
     assert (code, out) == (1, "")
     assert "`bench.py:2`" in report.read_text(encoding="utf-8")
+
+
+def test_what_does_not_show_again_is_flaky(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A regression of the first measurement alone is listed apart and fails nothing."""
+    log = tmp_path / "log"
+    script = f"""
+import bench_once, pathlib
+log = pathlib.Path({str(log)!r})
+runs = len(log.read_text()) if log.exists() else 0
+log.write_text("." * (runs + 1))
+for number in range(1000):
+    bench_once.double(complex(number) if runs == 1 else float(number))
+"""
+    argv = ("diff", "fast", "fast", "--format", "json", "--", "-c", script)
+    code, out, _err = _run(*argv, capsys=capsys)
+    report = json.loads(out)
+    assert log.read_text(encoding="utf-8") == "...."  # both sides, and both again
+    assert (code, report["verdict"], report["changes"]) == (0, "pass", [])
+    assert [(c["kind"], c["path"], c["line"]) for c in report["flaky"]] == [
+        ("regression", "bench_once.py", 6)
+    ]
 
 
 @pytest.mark.parametrize(
