@@ -347,8 +347,8 @@ def _demo(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with demo_repository() as path, steps(4) as progress:
         report = diff(
             open_repository(path),
-            Revision("base", open_repository(path).resolve("HEAD~1")),
-            Revision("head", open_repository(path).resolve("HEAD")),
+            Revision("HEAD~1", open_repository(path).resolve("HEAD~1")),
+            Revision("HEAD", open_repository(path).resolve("HEAD")),
             Plan(command=("python", "bench.py"), python=python),
             Surroundings(environ, progress.begin, progress.tick),
             fail_on=(FailOn.REGRESSION,),
