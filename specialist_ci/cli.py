@@ -299,7 +299,7 @@ def _diff(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     repository = open_repository(Path.cwd())
     plan = _plan(arguments, repository, environ)
     base, head = _sides(repository, arguments.base, arguments.head)
-    with steps(2) as progress:
+    with without_collecting(), steps(2) as progress:
         report = diff(
             repository,
             base,

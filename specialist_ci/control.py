@@ -12,6 +12,19 @@ from specialist_ci.dump import Dump, load_dumps
 from specialist_ci.errors import MeasurementError
 
 _COLLECTOR = Path(__file__).parent / "collector"
+# By import, since a script's own bytecode is never kept.
+_DECODE = "import sys; sys.path.insert(0, sys.argv[1]); import decode; decode.main(sys.argv[2])"
+
+
+def copy_collector(scratch: Path) -> Path:
+    """Return the folder with the collector's code in scratch, copied there the first time.
+
+    A copy, so that the measured interpreter keeps its bytecode there and not in ours.
+    """
+    copy = scratch / "collector"
+    if not copy.exists():
+        shutil.copytree(_COLLECTOR, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +46,9 @@ class Control:
         """
         number = sum(1 for _ in scratch.glob(f"{side}-control-*"))
         folder = scratch / f"{side}-control-{number}"
-        # A copy, so that the measured interpreter writes its bytecode there and not here.
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(_COLLECTOR, folder / "collector", ignore=ignored)
         for name in ("raw", "dumps"):
-            (folder / name).mkdir()
+            (folder / name).mkdir(parents=True)
+        (folder / "collector").symlink_to(copy_collector(scratch))
         prefix = f"{root}{os.sep}"
         (folder / "roots").write_bytes(os.fsencode(prefix))
         (folder / "sources").write_bytes(os.fsencode("\0".join(prefix + path for path in sources)))
@@ -46,7 +57,15 @@ class Control:
     def collect(self, python: Path, side: str) -> tuple[Dump, ...]:
         """Let the measured interpreter decode what its processes left; return their dumps."""
         outcome = process.run(
-            [str(python), "-I", "-S", str(self.folder / "collector/decode.py"), str(self.folder)],
+            [
+                str(python),
+                "-I",
+                "-S",
+                "-c",
+                _DECODE,
+                str(self.folder / "collector"),
+                str(self.folder),
+            ],
             cwd=self.folder,
             env={},
             what=f"{side}: reading the dumps",

@@ -4,26 +4,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from specialist_ci import process
+from specialist_ci.control import copy_collector
 from specialist_ci.dump import load_identity
 from specialist_ci.errors import MeasurementError
 from specialist_ci.snapshot import Python
 
 OLDEST, NEWEST = (3, 11), (3, 15)
 
-_SCRIPT = Path(__file__).parent / "collector" / "identify.py"
-
 
 def identify(python: Path, scratch: Path, environment: Mapping[str, str]) -> Python:
     """Ask an interpreter who it is, in the surroundings of the run.
 
+    It compiles the collector on the way, so that no measured process has to.
     Raises MeasurementError for one that does not specialize or that this release
     cannot read.
     """
     target = scratch / "python.json"
     outcome = process.run(
-        [str(python), "-S", str(_SCRIPT), str(target)],
+        [str(python), "-S", str(copy_collector(scratch) / "identify.py"), str(target)],
         cwd=scratch,
-        env={**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment,
         what=str(python),
     )
     if outcome.status != 0 or not target.exists():

@@ -38,7 +38,7 @@ class State(StrEnum):
 class Value(BaseModel):
     """A frozen model that refuses keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def ratio(specialized: int, unstable: int, adaptive: int) -> float | None:

@@ -5,17 +5,22 @@ counter is read follows Include/internal/pycore_backoff.h (3.13 and later) and
 pycore_code.h (3.11, 3.12) of the interpreter's own source.
 """
 
+import gc
 import json
 import marshal
 import opcode
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeAlias
 
-Reading: TypeAlias = tuple[str, str | None, int, int, int | None]
+# Only for type checkers: importing typing takes longer than decoding a small dump.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
+Reading = tuple[str, str | None, int, int, int | None]
 """State, form, misses, failed attempts, and at least how many executions."""
-Record: TypeAlias = tuple[str, str, int, bytes, bytes, bytes, tuple[str, ...]]
+Record = tuple[str, str, int, bytes, bytes, bytes, tuple[str, ...]]
 """Path, qualified name, first line, live and generic bytecode, line table, names."""
 
 VERSION = sys.version_info[:2]
@@ -35,7 +40,7 @@ _NOT_SPECIALIZATION = frozenset(
 # Names that newer versions gave up, under the name that does the same work now.
 _FAMILIES = {"BINARY_SUBSCR": "BINARY_OP", "LOAD_METHOD": "LOAD_ATTR", "PRECALL": "CALL"}
 
-_OPCODES: Any = opcode  # its tables differ from version to version
+_OPCODES: "Any" = opcode  # its tables differ from version to version
 _FORMS: dict[str, str] = {
     form: family
     for family, forms in _OPCODES._specializations.items()
@@ -53,7 +58,7 @@ if VERSION >= (3, 13):
 else:
     import dis
 
-    _DIS: Any = dis
+    _DIS: "Any" = dis
     _NAMES = dict(enumerate(_DIS._all_opname))
     _CACHES = {
         opcode.opname[number]: entries
@@ -188,7 +193,7 @@ def _quickened(adaptive: bytes) -> bool:
     )
 
 
-def _instructions(canonical: bytes) -> Iterator[tuple[int, str, int]]:
+def _instructions(canonical: bytes) -> "Iterator[tuple[int, str, int]]":
     """Yield (offset, generic name, argument) of each instruction that could be a site."""
     names, caches, sites = _NAMES, _CACHES, _SITES
     offset, extended, size = 0, 0, len(canonical)
@@ -211,7 +216,7 @@ def _positions(
     return list(code.co_positions())
 
 
-def _sites(record: Record) -> Iterator[tuple[str, tuple[object, ...], Reading]]:
+def _sites(record: Record) -> "Iterator[tuple[str, tuple[object, ...], Reading]]":
     """Yield each site of a code object: its raw family, where it is, and its reading."""
     _path, _qualname, line, adaptive, canonical, table, names = record
     positions = None
@@ -261,7 +266,7 @@ class ForeignError(Exception):
     """The dump is another interpreter's."""
 
 
-def _records(file: BinaryIO) -> Iterator[Record]:
+def _records(file: "BinaryIO") -> "Iterator[Record]":
     """Yield the code records of a raw dump; raise EOFError where it was cut short."""
     count = 0
     while type(record := marshal.load(file)) is tuple:
@@ -293,6 +298,7 @@ def decode(dump: str, sources: frozenset[str]) -> dict[str, object]:
 
 def main(control: str) -> None:
     """Decode every raw dump; those that cannot be are renamed to say why."""
+    gc.disable()  # all is alive until it is written, and then this process ends
     with open(os.path.join(control, "sources"), "rb") as file:
         sources = frozenset(os.fsdecode(file.read()).split("\0"))
     raw = os.path.join(control, "raw")
