@@ -582,7 +582,9 @@ def test_a_full_disk(python: Path, tmp_path: Path) -> None:
     [
         pytest.param("shutil.rmtree(raw); open(raw, 'w').close()", id="raw-is-a-file"),
         pytest.param("shutil.rmtree(control)", id="folder-gone"),
-        pytest.param("shutil.rmtree(os.path.realpath(control + '/collector'))", id="collector-gone"),
+        pytest.param(
+            "shutil.rmtree(os.path.realpath(control + '/collector'))", id="collector-gone"
+        ),
     ],
 )
 def test_a_damaged_control_folder(python: Path, tmp_path: Path, damage: str) -> None:
