@@ -22,6 +22,7 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from specialist_ci.control import Control
+from specialist_ci.identity import identify
 from specialist_ci.interpreters import find_interpreter
 from specialist_ci.surroundings import deterministic_environment, measured_environment
 
@@ -130,27 +131,32 @@ def spread(values: Sequence[float], digits: int) -> str:
 def collector_table(root: Path, python: Path, pairs: int) -> str:
     """Return plain and collected runs of the same script, pair by pair."""
     rows = []
-    for script in ("short.py", "long.py"):
-        plain, collected, ratios, memory = [], [], [], []
-        for number in range(pairs + 1):
-            with tempfile.TemporaryDirectory() as scratch:
-                control = Control.make(Path(scratch), "base", root=root, sources=())
-                deterministic = deterministic_environment(os.environ, {})
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        environment = deterministic_environment(os.environ, {})
+        identify(python, scratch, environment)
+        for script in ("-c pass", "short.py", "long.py"):
+            plain, collected = [], []
+            for _ in range(pairs):
+                control = Control.make(scratch, "base", root=root, sources=())
                 env = measured_environment(
-                    deterministic, python=python, control=control.folder, root=root, original=root
+                    environment, python=python, control=control.folder, root=root, original=root
                 )
                 inert = {k: v for k, v in env.items() if k != "SPECIALIST_CI_CONTROL"}
                 inert["PYTHONPATH"] = str(root)
-                before = run([str(python), script], root, inert)
-                after = run([str(python), script], root, env)
-            if number:  # the first pair warms the disk's cache
-                plain.append(before.cpu)
-                collected.append(after.cpu)
-                ratios.append(after.cpu / before.cpu)
-                memory.append(after.memory / before.memory)
-        rows.append(
-            (script, spread(plain, 2), spread(collected, 2), spread(ratios, 3), spread(memory, 3))
-        )
+                argv = [str(python), *script.split()]
+                plain.append(run(argv, root, inert))
+                collected.append(run(argv, root, env))
+            both = list(zip(plain, collected, strict=True))
+            rows.append(
+                (
+                    script,
+                    spread([cost.cpu for cost in plain], 3),
+                    spread([cost.cpu for cost in collected], 3),
+                    spread([after.cpu / before.cpu for before, after in both], 3),
+                    spread([after.memory / before.memory for before, after in both], 3),
+                )
+            )
     return tabulate(
         rows, ["run", "plain, s", "collected, s", "CPU ratio", "memory ratio"], tablefmt="github"
     )
@@ -161,11 +167,9 @@ def diff_table(root: Path, python: Path, pairs: int) -> str:
     plain, whole, added = [], [], []
     command = [sys.executable, "-m", "specialist_ci", "diff", "HEAD", "HEAD"]
     for number in range(pairs + 1):
-        # A worktree is new each time: nothing has been compiled before.
-        fresh = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": f"{root}/../{number}"}
-        before = run([str(python), "short.py"], root, fresh)
+        before = run([str(python), "short.py"], root, {**os.environ, "PYTHONHASHSEED": "0"})
         after = run([*command, "--python", str(python), "--", "short.py"], root, os.environ)
-        if number:
+        if number:  # the first pair warms the disk's cache
             plain.append(before.cpu)
             whole.append(after.cpu)
             added.append((after.cpu - 2 * before.cpu) / 2)
@@ -196,6 +200,8 @@ def main() -> None:
     python = find_interpreter(arguments.python, environ=os.environ)
     version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
     print(f"{version}median (minimum to maximum) of {arguments.pairs} runs\n")
+    # No bytecode is kept, so that every run compiles as the first one in a worktree does.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     with project(10_000 // SITES_A_MODULE) as root:
         print(collector_table(root, python, arguments.pairs), end="\n\n")
         print(diff_table(root, python, arguments.pairs), end="\n\n")

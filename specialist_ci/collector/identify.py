@@ -53,12 +53,13 @@ def _identity():
 
 def _compile_collector():
     """Keep the bytecode of the files beside this one, whatever the environment says."""
-    import py_compile
+    from importlib.machinery import SourceFileLoader
 
     here = os.path.dirname(os.path.abspath(__file__))
+    sys.dont_write_bytecode = False
     for name in os.listdir(here):
         if name.endswith(".py"):
-            py_compile.compile(os.path.join(here, name))
+            SourceFileLoader(name[:-3], os.path.join(here, name)).get_code(name[:-3])
 
 
 if __name__ == "__main__":

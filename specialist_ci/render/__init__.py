@@ -3,12 +3,12 @@
 from enum import StrEnum
 from typing import assert_never
 
-from specialist_ci.render.markdown import render_markdown, render_markdown_snapshot
-from specialist_ci.render.terminal import render_terminal, render_terminal_snapshot
 from specialist_ci.report import Report
 from specialist_ci.snapshot import Snapshot
 
-__all__ = ["Format", "render_markdown", "render_report", "render_snapshot"]
+__all__ = ["Format", "render_report", "render_snapshot"]
+
+# Each format is imported when it is asked for: rich and tabulate take their time.
 
 
 class Format(StrEnum):
@@ -29,8 +29,12 @@ def render_report(
     """
     match to:
         case Format.TERMINAL:
+            from specialist_ci.render.terminal import render_terminal  # noqa: PLC0415
+
             return render_terminal(report, width=width, color=color)
         case Format.MARKDOWN:
+            from specialist_ci.render.markdown import render_markdown  # noqa: PLC0415
+
             return render_markdown(report, links=links)
         case Format.JSON:
             return report.model_dump_json(indent=2)
@@ -52,10 +56,18 @@ def render_snapshot(
     """
     match to:
         case Format.TERMINAL:
+            from specialist_ci.render.terminal import (  # noqa: PLC0415
+                render_terminal_snapshot,
+            )
+
             return render_terminal_snapshot(
                 snapshot, width=width, color=color, limit_lines=limit_lines
             )
         case Format.MARKDOWN:
+            from specialist_ci.render.markdown import (  # noqa: PLC0415
+                render_markdown_snapshot,
+            )
+
             return render_markdown_snapshot(snapshot, limit_lines=limit_lines)
         case Format.JSON:
             return snapshot.model_dump_json(indent=2)
