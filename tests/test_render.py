@@ -19,8 +19,8 @@ from markdown_it.token import Token
 from rich.cells import cell_len
 
 from specialist_ci.render import Format, render_report, render_snapshot
-from specialist_ci.render.markdown import render_markdown
 from specialist_ci.render.fit import shorten
+from specialist_ci.render.markdown import render_markdown
 from specialist_ci.report import Change, ChangeKind, FamilyRow, FileRow, Report, Side, Verdict
 from specialist_ci.snapshot import (
     Condition,
