@@ -32,10 +32,10 @@ def visible(text: str) -> str:
 def terminal_output(text: str) -> str:
     """Return the finished lines such that none can be a ``::command::`` of GitHub Actions.
 
-    The runner obeys them at the start of a line, after white space too. The replacement
-    looks the same and is as wide.
+    The runner obeys them at the start of a line, after white space too, and what reads a
+    log may take the colours away first. The replacement looks the same and is as wide.
     """
-    return re.sub(r"^(\s*)::", "\\1\u2237 ", text, flags=re.MULTILINE)
+    return re.sub(r"^((?:\s|\x1b\[[0-9;]*m)*)::", "\\1\u2237 ", text, flags=re.MULTILINE)
 
 
 def markdown_text(text: str) -> str:
