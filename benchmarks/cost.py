@@ -26,17 +26,17 @@ from specialist_ci.identity import identify
 from specialist_ci.interpreters import find_interpreter
 from specialist_ci.surroundings import deterministic_environment, measured_environment
 
-MODULE = """
-class Point:
+PART = """
+class Point{n}:
     def __init__(self, x, y):
         self.x = x
         self.y = y
 
     def moved(self, dx, dy):
-        return Point(self.x + dx, self.y + dy)
+        return Point{n}(self.x + dx, self.y + dy)
 
 
-def walk(points, step):
+def walk{n}(points, step):
     total = 0.0
     for point in points:
         point = point.moved(step, -step)
@@ -46,20 +46,24 @@ def walk(points, step):
     return total
 
 
-def words(text, table):
+def words{n}(text, table):
     for word in text.split():
         table[word] = table.get(word, 0) + len(word)
     return sorted(table.items())
 """
-SITES_A_MODULE = 30  # at least, on every version
+# About as many sites in a file as markdown-it-py or pyparsing have.
+MODULE = "".join(PART.replace("{n}", str(n)) for n in range(4))
+SITES_A_MODULE = 120  # at least, from 3.12 on
 LONG = """
-import importlib, time
+import importlib
+NAMES = ("Point", "walk", "words")
 modules = [importlib.import_module("package.part%d" % n) for n in range({modules})]
 for _ in range({rounds}):
     for module in modules:
-        points = [module.Point(float(n), 1.0) for n in range(20)]
-        module.walk(points, 0.5)
-        module.words("the quick brown fox jumps over the lazy dog", {{}})
+        for n in range(4):
+            point, walk, words = (getattr(module, name + str(n)) for name in NAMES)
+            walk([point(float(n), 1.0) for n in range(20)], 0.5)
+            words("the quick brown fox jumps over the lazy dog", {{}})
 """
 
 
