@@ -54,8 +54,8 @@ def steps(total: int) -> Iterator[Steps]:
     if not sys.stderr.isatty():
         yield _Silence()
         return
-    from rich.console import Console  # noqa: PLC0415 - rich takes long to import
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         Progress,
         SpinnerColumn,

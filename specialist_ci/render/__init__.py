@@ -29,11 +29,11 @@ def render_report(
     """
     match to:
         case Format.TERMINAL:
-            from specialist_ci.render.terminal import render_terminal  # noqa: PLC0415
+            from specialist_ci.render.terminal import render_terminal
 
             return render_terminal(report, width=width, color=color)
         case Format.MARKDOWN:
-            from specialist_ci.render.markdown import render_markdown  # noqa: PLC0415
+            from specialist_ci.render.markdown import render_markdown
 
             return render_markdown(report, links=links)
         case Format.JSON:
@@ -56,7 +56,7 @@ def render_snapshot(
     """
     match to:
         case Format.TERMINAL:
-            from specialist_ci.render.terminal import (  # noqa: PLC0415
+            from specialist_ci.render.terminal import (
                 render_terminal_snapshot,
             )
 
@@ -64,7 +64,7 @@ def render_snapshot(
                 snapshot, width=width, color=color, limit_lines=limit_lines
             )
         case Format.MARKDOWN:
-            from specialist_ci.render.markdown import (  # noqa: PLC0415
+            from specialist_ci.render.markdown import (
                 render_markdown_snapshot,
             )
 
