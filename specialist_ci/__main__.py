@@ -1,8 +1,6 @@
 """Lets ``python -m specialist_ci`` do what ``specialist-ci`` does."""
 
-import sys
-
-from specialist_ci.cli import main
+from specialist_ci.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
-from specialist_ci.git import create_repository
-from specialist_ci.workspace import scratch_directory
+from specialist_ci.repository.git import create_repository
+from specialist_ci.repository.workspace import scratch_directory
 
 _CONVERT = '''
     """Conversions between units."""

@@ -5,14 +5,18 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from specialist_ci.errors import MeasurementError
+from specialist_ci.interruption import undisturbed
+
+PIPE = subprocess.PIPE  # for who starts a program through another library
 
 _KEPT_BYTES = 64 * 1024  # of each stream: its end is what explains a failure
 _TICK = 0.1  # seconds between two calls of on_wait
@@ -20,6 +24,11 @@ _GRACE = 2.0  # seconds a program has between SIGTERM and SIGKILL
 _PHRASE_LENGTH = 200  # characters
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # ECMA-48, 5.4: CSI
+
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+_RUNNING_LOCK = threading.Lock()
+_ENDING = threading.Event()
 
 
 class CommandNotFoundError(MeasurementError):
@@ -66,11 +75,15 @@ def run(
     # Files, not pipes: a background process that holds them open keeps nobody waiting,
     # and endless output fills no memory.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _start(argv, cwd=cwd, env=env, what=what, stdout=stdout, stderr=stderr)
+        process = None
         try:
-            in_time = _wait(process, timeout, on_wait)
+            with undisturbed():  # a program that Popen has started and not returned is nobody's
+                process = _start(argv, cwd=cwd, env=env, what=what, stdout=stdout, stderr=stderr)
+            with running(process):
+                in_time = _wait(process, timeout, on_wait)
         except BaseException:
-            end_group(process)
+            if process is not None:
+                end_group(process)
             raise
         if not in_time or process.returncode != 0:
             end_group(process)
@@ -82,6 +95,37 @@ def run(
             detail=tail(outcome),
         )
     return outcome
+
+
+@contextmanager
+def running(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let ``ending_all`` end a program, in whichever thread it is waited for."""
+    with _RUNNING_LOCK:
+        _RUNNING.add(process)
+        if _ENDING.is_set():
+            _signal_group(process, signal.SIGTERM)
+    try:
+        yield
+    finally:
+        with _RUNNING_LOCK:
+            _RUNNING.discard(process)
+
+
+@contextmanager
+def ending_all() -> Iterator[None]:
+    """Ask all programs that any thread waits for to end, those too that start in the block.
+
+    The threads see to it that they do.
+    """
+    with _RUNNING_LOCK:
+        _ENDING.set()
+        for process in _RUNNING:
+            if process.poll() is None:  # reaped, its number may be another's
+                _signal_group(process, signal.SIGTERM)
+    try:
+        yield
+    finally:
+        _ENDING.clear()
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -104,8 +148,12 @@ def describe_failure(outcome: Outcome) -> str:
     if outcome.status < 0:
         return f"was killed by {_signal_name(-outcome.status)}"
     phrase = f"ended with exit status {outcome.status}"
-    lines = _lines(outcome.stderr) or _lines(outcome.stdout)
-    return f"{phrase} ({_shorten(lines[-1].strip())})" if lines else phrase
+    lines = _lines(outcome.stderr)
+    # An indented line ends a warning that shows its source, or explains the one above it.
+    if not lines or lines[-1][:1].isspace():
+        said = [line for line in lines if not line[:1].isspace()]
+        lines = _lines(outcome.stdout) or said or lines
+    return f"{phrase} ({_shorten(lines[-1].strip(' ='))})" if lines else phrase
 
 
 def tail(outcome: Outcome, lines: int = 20) -> str:

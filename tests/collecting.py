@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from specialist_ci.control import Control
-from specialist_ci.dump import Dump, DumpedCode, DumpedSite
-from specialist_ci.surroundings import deterministic_environment, measured_environment
+from specialist_ci.formats.dump import Dump, DumpedCode, DumpedSite
+from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
 
 _TIMEOUT = 120  # seconds
 
@@ -65,7 +65,7 @@ def start(
     scratch.mkdir(parents=True, exist_ok=True)
     sources = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
     control = Control.make(scratch.resolve(), "head", root=root, sources=sources)
-    environment = _environment(python, control.folder, root, env)
+    environment = environment_of(python, control.folder, root, env)
     return control, execute([str(python), *arguments], cwd=cwd or root, env=environment)
 
 
@@ -95,16 +95,17 @@ def without_collector(
 ) -> Outcome:
     """Run ``python arguments...`` in the same surroundings, but for the collector."""
     nowhere = root / "no-control"
-    environment = _environment(python, nowhere, root, env)
+    environment = environment_of(python, nowhere, root, env)
     del environment["SPECIALIST_CI_CONTROL"]
     entries = environment["PYTHONPATH"].split(os.pathsep)[1:]
     environment["PYTHONPATH"] = os.pathsep.join(entries)
     return execute([str(python), *arguments], cwd=cwd or root, env=environment)
 
 
-def _environment(
+def environment_of(
     python: Path, control: Path, root: Path, env: Mapping[str, str] | None
 ) -> dict[str, str]:
+    """Return the variables of a measured process."""
     environment = deterministic_environment(surroundings(), env or {})
     return measured_environment(
         environment, python=python, control=control, root=root, original=root

@@ -27,7 +27,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 def virtual_environment(python: Path, *requirements: str, shared: Path) -> Path:
     """Return the python of a virtual environment with the packages installed."""
     folder = shared / "-".join([*python.parts[1:], *requirements]).replace("==", "-")
-    with _once(folder) as missing:
+    with once(folder) as missing:
         if missing:
             _or_skip([str(python), "-m", "venv", str(folder)], folder)
             _or_skip([str(folder / "bin/python"), *_PIP, "install", *requirements], folder)
@@ -37,7 +37,7 @@ def virtual_environment(python: Path, *requirements: str, shared: Path) -> Path:
 def source_distribution(requirement: str, *, shared: Path) -> Path:
     """Return the unpacked source distribution of a pinned package, as PyPI has it."""
     folder = shared / requirement.replace("==", "-")
-    with _once(folder) as missing:
+    with once(folder) as missing:
         if missing:
             folder.mkdir()
             options = ("--no-deps", "--no-binary=:all:", f"--dest={folder}", requirement)
@@ -59,7 +59,7 @@ def _with_pip() -> str:
 
 
 @contextmanager
-def _once(folder: Path) -> Iterator[bool]:
+def once(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock and tell whether it is still to be made."""
     with folder.with_name(f"{folder.name}.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

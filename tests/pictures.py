@@ -18,7 +18,7 @@ from textwrap import dedent
 from types import CodeType
 from typing import NamedTuple
 
-from specialist_ci.snapshot import (
+from specialist_ci.formats.snapshot import (
     Condition,
     Counts,
     Function,

@@ -14,7 +14,8 @@ import pytest
 from pythons import interpreters
 from repositories import ENVIRONMENT, Drawing, fingerprint
 
-from specialist_ci.cli import build_parser, main
+from specialist_ci.cli import main
+from specialist_ci.commands.arguments import build_parser
 
 FAST = """\
 def convert(value):
@@ -180,7 +181,7 @@ log.write_text("." * (runs + 1))
 for number in range(1000):
     bench_once.double(complex(number) if runs == 1 else float(number))
 """
-    argv = ("diff", "fast", "fast", "--format", "json", "--", "-c", script)
+    argv = ("diff", "fast", "fast", "--jobs", "1", "--format", "json", "--", "-c", script)
     code, out, _err = _run(*argv, capsys=capsys)
     report = json.loads(out)
     assert log.read_text(encoding="utf-8") == "...."  # both sides, and both again
@@ -207,8 +208,8 @@ COMMAND = ("--", "bench.py")
 WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unknown revision": (("diff", "nowhere", *COMMAND), 2, "'nowhere' is not known"),
     "range and head": (("diff", "fast...slow", "slow", *COMMAND), 2, "names both sides"),
-    "no command": (("diff", "fast"), 2, "no command to measure"),
-    "no command word": (("diff", "fast", "--"), 2, "no command to measure"),
+    "no such suite": (("diff", "fast", "--suite", "a"), 2, "no suite 'a' is found"),
+    "suite and command": (("diff", "fast", "--suite", "scripts", *COMMAND), 2, "leave one out"),
     "no subcommand": ((), 2, "required"),
     "unknown option": (("diff", "--nope", *COMMAND), 2, "unrecognized"),
     "bad variable": (("diff", "--env", "A", *COMMAND), 2, "NAME=VALUE"),
@@ -263,7 +264,7 @@ def test_tracer_is_not_comparable(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _err = _run("diff", "traced", "traced", *COMMAND, capsys=capsys)
     assert code == 3
     assert out.startswith("NOT COMPARABLE")
-    assert "coverage, debugger and profiler" in " ".join(out.split())
+    assert "calls of sys.settrace" in " ".join(out.split())
 
 
 def test_outside_a_repository(
@@ -412,23 +413,38 @@ def _on_terminal(command: list[str]) -> str:
     return done.stdout.decode()
 
 
+def test_output_that_finds_no_room() -> None:
+    """A full disk is one line with what to do; a closed stdout is nobody who reads."""
+    command = [sys.executable, "-m", "specialist_ci", "cache"]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("specialist-ci: cannot write to stdout (")
+    words = " ".join(command)
+    closed = subprocess.run(f"{words} >&- 2>&-", shell=True, check=False)  # noqa: S602 - our own words
+    assert closed.returncode == 0
+
+
 # --- documentation ---
 
 
-def test_readme_lists_every_option() -> None:
-    """The README's tables name each command and option that --help knows, and no other."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(--?[a-z-]+)", readme, re.MULTILINE))
+def test_documentation_lists_every_option() -> None:
+    """The tables of docs/commands.md name each command and option of --help, and no other."""
+    page = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(--?[a-z-]+)", page, re.MULTILINE)
+    documented = set(rows)
+    assert len(documented) == len(rows)
     parser = build_parser()
-    commands = next(a for a in parser._actions if a.choices and a.metavar == "COMMAND")  # noqa: SLF001
+    commands = next(a for a in parser._actions if a.choices and a.metavar == "COMMAND")  # noqa: SLF001 - argparse has no public way
     assert isinstance(commands.choices, dict)
     options = {
         option
         for command in (parser, *commands.choices.values())
-        for action in command._actions  # noqa: SLF001
+        for action in command._actions  # noqa: SLF001 - argparse has no public way
         for option in action.option_strings
         if option.startswith("--") and option not in {"--help", "--version"}
     }
     assert documented == options
     for command in commands.choices:
-        assert f"specialist-ci {command}" in readme
+        assert f"specialist-ci {command}" in page

@@ -88,3 +88,27 @@ def test_every_part_of_the_story_is_in_the_commits() -> None:
     assert "labels.py" not in BASE
     edited = [line for line in HEAD["convert.py"].split("\n") if line not in BASE["convert.py"]]
     assert [line.strip() for line in edited] == [FREEZING[2], MASK[2]]
+
+
+def test_the_story_is_explained(python: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the operands were on both sides, as often as the benchmark has it."""
+    report = run_demo(python, capsys)
+    changes = report["changes"]
+    assert isinstance(changes, list)
+    met = {
+        change["source"].strip(): tuple(
+            [(each["text"], each["count"]) for each in change["explanation"][side]["situations"]]
+            for side in ("base", "head")
+        )
+        for change in changes
+    }
+    floats, ints = [("float and float", 2000)], [("int and int", 2000)]
+    big = ints, [("int and int of 2**30 and more", 2000)]
+    expected = {
+        WARMEST[2]: ([("Station", 6000)], [("Station", 4000), ("Buoy", 2000)]),
+        FREEZING[2]: (floats, [("float and int", 2000)]),
+        MASK[2]: big,
+        SQUARE[2]: (floats, floats),
+    }
+    assert met == {source: expected[source] for source in met}
+    assert [change["explanation"]["share"] for change in changes] == [0.6, 0.2, 0.2]

@@ -1,7 +1,7 @@
 """Escaping: what is hostile comes back as literal text, and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
@@ -32,6 +32,7 @@ PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
         ("\u3164\ufe0f\U000e0041", r"\u3164\ufe0f\U000e0041"),
         ("\ud800 \udcff", r"\ud800 \udcff"),
         ("##[set-output name=verdict]pass.py", r"##\[set-output name=verdict]pass.py"),
+        ("é##[error]", r"é##\[error]"),
     ],
 )
 def test_visible_spells_out_what_does_not_show_as_itself(text: str, shown: str) -> None:
@@ -68,6 +69,7 @@ def test_cells_give_back_their_text(first: str, second: str) -> None:
 
 
 @given(st.lists(TEXT, min_size=1).map(tuple))
+@example(("```", "````", "~~~"))
 def test_fences_give_back_their_lines(lines: tuple[str, ...]) -> None:
     """No line ends the fence that it is in."""
     (fence,) = PARSER.parse(markdown_fence(lines, "python"))
@@ -75,6 +77,8 @@ def test_fences_give_back_their_lines(lines: tuple[str, ...]) -> None:
 
 
 @given(TEXT)
+@example("<b>x</b> &amp; `x`")
+@example("*x* **x** _x_ ~~x~~ [x](y) ![x](y) <https://x.org> \\*")
 def test_running_text_gives_back_its_text(text: str) -> None:
     """A parser finds only text, which differs by invisible characters at most."""
     tokens = PARSER.parse(f"a{markdown_text(text)}b")

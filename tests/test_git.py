@@ -8,11 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from repositories import ENVIRONMENT, Drawing, Executable, Link, fingerprint
+from repositories import Content, Drawing, Executable, Link, fingerprint
 
 from specialist_ci.errors import MeasurementError, UsageError
-from specialist_ci.git import (
-    LOCAL_VARIABLES,
+from specialist_ci.repository.git import (
     Changes,
     Repository,
     RevisionRange,
@@ -24,12 +23,7 @@ PROJECT = Path(__file__).parent.parent
 ODD_NAMES = ("a file.py", "new\nline.py", "naïve ☃.py", 'quo"te\\.py', "-dash.py", " lead.py")
 
 
-@pytest.fixture(autouse=True)
-def _hermetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in LOCAL_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    for name, text in ENVIRONMENT.items():
-        monkeypatch.setenv(name, text)
+pytestmark = pytest.mark.usefixtures("no_settings_of_the_user")
 
 
 @pytest.fixture
@@ -93,7 +87,7 @@ def test_open_refuses_dubious_ownership(drawing: Drawing, monkeypatch: pytest.Mo
     with pytest.raises(UsageError) as caught:
         open_repository(drawing.root)
     command = f"git config --global --add safe.directory {drawing.root}"
-    assert caught.value.remedy == f"run '{command}'"
+    assert caught.value.remedy == f"run `{command}`"
 
 
 @pytest.mark.parametrize("refresh", ["", "raise", "quiet"])
@@ -103,7 +97,7 @@ def test_open_without_git(tmp_path: Path, refresh: str) -> None:
         import json
         from pathlib import Path
         from specialist_ci.errors import UsageError
-        from specialist_ci.git import open_repository
+        from specialist_ci.repository.git import open_repository
         try:
             open_repository(Path.cwd())
         except UsageError as error:
@@ -202,49 +196,6 @@ def test_detached_head(drawing: Drawing) -> None:
     drawing.commit({"a.py": "2"})
     drawing.git("checkout", "--quiet", "--detach", commit)
     assert open_repository(drawing.root).resolve("HEAD") == commit
-
-
-def test_merge_base(drawing: Drawing) -> None:
-    """The merge base is where the branches parted."""
-    base = drawing.commit({"a.py": "1"})
-    drawing.git("checkout", "--quiet", "-b", "topic")
-    drawing.commit({"a.py": "2"})
-    drawing.git("checkout", "--quiet", "main")
-    drawing.commit({"a.py": "3"})
-    assert open_repository(drawing.root).merge_base("main", "topic") == base
-
-
-def test_merge_base_of_unrelated_histories(drawing: Drawing) -> None:
-    """Two histories without a common commit are refused."""
-    drawing.commit({"a.py": "1"})
-    drawing.git("checkout", "--quiet", "--orphan", "other")
-    drawing.commit({"b.py": "1"})
-    with pytest.raises(UsageError) as caught:
-        open_repository(drawing.root).merge_base("main", "other")
-    assert caught.value.message == "main and other have no common commit"
-    assert caught.value.remedy == "compare them directly, as main..other"
-
-
-def test_shallow_clone(drawing: Drawing, tmp_path: Path) -> None:
-    """In a shallow clone, what was not fetched is named as such, with the fetch that helps."""
-    first = drawing.commit({"a.py": "1"})
-    drawing.git("checkout", "--quiet", "-b", "topic")
-    drawing.commit({"a.py": "2"})
-    drawing.git("checkout", "--quiet", "main")
-    drawing.commit({"a.py": "3"})
-    clone = drawing.clone(tmp_path / "clone", "--depth=1", "--no-single-branch")
-    repository = open_repository(clone.root)
-    assert repository.resolve("origin/topic")
-    for revision in (first, "HEAD~1"):
-        with pytest.raises(UsageError) as caught:
-            repository.resolve(revision)
-        assert caught.value.message == f"this clone is shallow and does not have {revision!r}"
-        assert f"git fetch origin {revision}" in caught.value.remedy
-        assert "git fetch --unshallow" in caught.value.remedy
-    with pytest.raises(UsageError) as caught:
-        repository.merge_base("origin/main", "origin/topic")
-    assert "this clone is shallow and has no common commit" in caught.value.message
-    assert "git fetch --unshallow" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -396,6 +347,25 @@ def test_python_files(drawing: Drawing) -> None:
     assert repository.python_files(None) == ("a.py", "new.py", "src/b.py")
 
 
+def test_files_and_their_text(drawing: Drawing) -> None:
+    """All files are listed, and read as they are there, links inside the repository followed."""
+    tree: dict[str, Content] = {"a b.txt": "1\r\n2", "é/x.toml": "old", "[a].py": "x"}
+    links = {"é/link": Link("../a b.txt"), "loop": Link("loop"), "out": Link("/etc/passwd")}
+    commit = drawing.commit({**tree, **links})
+    drawing.draw({**tree, "é/x.toml": "new"})
+    repository = open_repository(drawing.root)
+    assert repository.files(commit) == tuple(sorted({**tree, **links}))
+    assert repository.files(None) == tuple(sorted(tree))
+    assert repository.read_text(commit, "é/x.toml") == "old"
+    assert repository.read_text(None, "é/x.toml") == "new"
+    assert repository.read_text(commit, "é/link") == repository.read_text(commit, "a b.txt")
+    assert repository.read_text(commit, "a b.txt") == "1\r\n2"
+    assert repository.read_text(commit, "[a].py") == "x"
+    for path in ("loop", "out", "é", "nope", "../x", "a"):
+        assert repository.read_text(commit, path) is None
+        assert repository.read_text(None, path) is None
+
+
 def test_looking_changes_nothing(drawing: Drawing) -> None:
     """No question rewrites the index, even when its cached times are out of date."""
     drawing.commit({"a.py": "1", "b.py": "1"})
@@ -404,7 +374,7 @@ def test_looking_changes_nothing(drawing: Drawing) -> None:
     repository = open_repository(drawing.root)
     assert not repository.is_dirty()
     repository.python_files(None)
-    repository.merge_base("HEAD", "HEAD")
+    repository.common_commit("HEAD", "HEAD")
     assert fingerprint(drawing.root) == index
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from specialist_ci.environments.interpreters import find_interpreter
 from specialist_ci.errors import UsageError
-from specialist_ci.interpreters import find_interpreter
 
 PROJECT = Path(__file__).parent.parent
 OWN_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -69,7 +69,7 @@ def test_our_own_virtual_environment_comes_next(tmp_path: Path) -> None:
     python = make_venv(tmp_path / "venv")
     fake(tmp_path / "bin/python3", "3.14.0")
     code = (
-        "import os; from specialist_ci.interpreters import find_interpreter; "
+        "import os; from specialist_ci.environments.interpreters import find_interpreter; "
         "print(find_interpreter(None, environ=os.environ), end='')"
     )
     env = environ(tmp_path, tmp_path / "bin", VIRTUAL_ENV=str(tmp_path / "gone"))
@@ -87,7 +87,7 @@ def from_base(env: dict[str, str]) -> str:
     """Return what is found when we run outside any virtual environment."""
     code = (
         "import os, sys; sys.prefix = sys.base_prefix; "
-        "from specialist_ci.interpreters import find_interpreter; "
+        "from specialist_ci.environments.interpreters import find_interpreter; "
         "print(find_interpreter(None, environ=os.environ), end='')"
     )
     done = subprocess.run(

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from textwrap import dedent, indent
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import snapshot
 
-from specialist_ci.matching import Match, Place, align, match
-from specialist_ci.snapshot import SourceFile
-from specialist_ci.sourcetext import anonymize, normalize
+from specialist_ci.comparing.matching import Match, Place, align, match
+from specialist_ci.formats.snapshot import SourceFile
+from specialist_ci.source.sourcetext import anonymize, normalize
 
 Tree = Mapping[str, str]
 
@@ -82,7 +82,6 @@ def _is_complete(matched: Match) -> bool:
 # --- laws ---
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, _PROGRAMS)
 def test_every_site_is_there_exactly_once(before: Program, after: Program) -> None:
     """Pairs, removed and added hold every site of base and head once, so pairs are one to one."""
@@ -96,7 +95,6 @@ def test_every_site_is_there_exactly_once(before: Program, after: Program) -> No
     )
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, _PROGRAMS)
 def test_only_sites_of_one_kind_are_paired(before: Program, after: Program) -> None:
     """A pair is of one family; a call stays a call in whatever shape."""
@@ -105,7 +103,6 @@ def test_only_sites_of_one_kind_are_paired(before: Program, after: Program) -> N
         assert len(families) == 1 or families == {"CALL", "CALL_KW"}
 
 
-@settings(deadline=None)
 @given(_BODIES, _BODIES)
 def test_an_alignment_keeps_the_order(before: list[str], after: list[str]) -> None:
     """Inside a function, what is paired stands in the same order on both sides."""
@@ -118,7 +115,6 @@ def test_an_alignment_keeps_the_order(before: list[str], after: list[str]) -> No
     assert len({before for before, _ in offsets}) == len(offsets)
 
 
-@settings(deadline=None)
 @given(_PROGRAMS)
 def test_a_snapshot_matches_itself(program: Program) -> None:
     """Every site is paired with itself."""
@@ -128,7 +124,6 @@ def test_a_snapshot_matches_itself(program: Program) -> None:
     assert _is_complete(matched)
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, st.randoms(use_true_random=False))
 def test_the_order_of_files_and_functions_does_not_matter(
     program: Program, order: random.Random
@@ -143,7 +138,6 @@ def test_the_order_of_files_and_functions_does_not_matter(
         assert pair.base.text == pair.head.text
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, st.data())
 def test_inserted_lines_and_functions_lose_nothing(program: Program, data: st.DataObject) -> None:
     """Comments, empty lines and an unrelated function anywhere leave all pairs in place."""
@@ -161,10 +155,10 @@ def test_inserted_lines_and_functions_lose_nothing(program: Program, data: st.Da
     matched = _matched(_tree(program), _tree({**program, path: functions}))
     assert not matched.removed
     assert {place.function.qualname for place in matched.added} <= {"unrelated"}
-    assert all(pair.base.text == pair.head.text for pair in matched.pairs)
+    # A loop may span its body, and with it the remark.
+    assert all(normalize(pair.base.text) == normalize(pair.head.text) for pair in matched.pairs)
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, st.sampled_from(["lib/{}", "{}_old.py", "src/deep/er/{}"]))
 def test_renamed_files_lose_nothing(program: Program, pattern: str) -> None:
     """Every file may have another name."""
@@ -174,7 +168,6 @@ def test_renamed_files_lose_nothing(program: Program, pattern: str) -> None:
     assert all(pair.base.text == pair.head.text for pair in matched.pairs)
 
 
-@settings(deadline=None)
 @given(_PROGRAMS)
 def test_renamed_variables_lose_nothing(program: Program) -> None:
     """All variables of all functions may have other names."""
@@ -185,7 +178,6 @@ def test_renamed_variables_lose_nothing(program: Program) -> None:
     assert _is_complete(_matched(_tree(program), renamed))
 
 
-@settings(deadline=None)
 @given(_PROGRAMS, _PROGRAMS)
 def test_matching_is_deterministic(before: Program, after: Program) -> None:
     """Twice the same question, twice the same answer."""

@@ -17,12 +17,12 @@ import pytest
 from pythons import VERSIONS
 from repositories import ENVIRONMENT, Drawing
 
-from specialist_ci.check import Revision, Surroundings, measure_revision
-from specialist_ci.compare import find_changes
-from specialist_ci.git import open_repository
-from specialist_ci.measure import Plan
-from specialist_ci.report import Change
-from specialist_ci.snapshot import Snapshot
+from specialist_ci.checking.sides import Revision, Surroundings, measure_revision
+from specialist_ci.comparing.compare import find_changes
+from specialist_ci.formats.report import Change
+from specialist_ci.formats.snapshot import Snapshot
+from specialist_ci.measuring.measure import Plan
+from specialist_ci.repository.git import open_repository
 
 Tree = Mapping[str, str]
 Finding = tuple[str, str, int, str, str, bool, str]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Mapping
@@ -154,6 +155,23 @@ def test_an_exception_ends_the_group(tmp_path: Path) -> None:
     assert not is_alive(int(noted.read_text()))
 
 
+def test_a_signal_while_a_program_starts_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C just before Popen returns leaves no program that nobody knows."""
+    started = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, argv: list[str], **options: object) -> None:
+            super().__init__(argv, **options)  # type: ignore[call-overload] # passes them on
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        shell("sleep 60")
+    (pid,) = started
+    wait_until_dead(pid)
+
+
 def test_runs_outside_the_main_thread() -> None:
     """Nothing in run() needs the main thread."""
     outcomes: list[Outcome] = []
@@ -177,6 +195,16 @@ def test_runs_outside_the_main_thread() -> None:
 def test_describe_failure(outcome: Outcome, phrase: str) -> None:
     """A failure is one phrase, with the last line of stderr, else of stdout, made harmless."""
     assert describe_failure(outcome) == phrase
+
+
+def test_describe_failure_behind_a_warning() -> None:
+    """The source line of a warning says nothing of the failure: the last line of stdout does."""
+    warning = "a.py:1: UserWarning: old\n  warnings.warn(text)\n"
+    assert describe_failure(Outcome(2, "7 errors\n", warning)).endswith("(7 errors)")
+    assert describe_failure(Outcome(2, "", warning)).endswith("(a.py:1: UserWarning: old)")
+    assert describe_failure(Outcome(2, "", "  only\n  this\n")).endswith("(this)")
+    summary = "===== 1 failed in 2.00s =====\n"
+    assert describe_failure(Outcome(1, summary, "")).endswith("(1 failed in 2.00s)")
 
 
 def test_describe_failure_is_short() -> None:

@@ -6,18 +6,25 @@ UPDATE_GOLDEN=1 writes the schemas anew.
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from specialist_ci.cli import main
-from specialist_ci.report import Report
-from specialist_ci.snapshot import Snapshot
+from specialist_ci.configuration.config import ConfigTable
+from specialist_ci.formats.report import ExplainedLine, Report, Reports
+from specialist_ci.formats.snapshot import Snapshot
 
 SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
-MODELS: dict[str, type[BaseModel]] = {"snapshot-v1": Snapshot, "report-v1": Report}
+MODELS: dict[str, type[BaseModel]] = {
+    "snapshot-v1": Snapshot,
+    "report-v1": Report,
+    "reports-v1": Reports,
+    "line-v1": ExplainedLine,
+    "config": ConfigTable,
+}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -25,7 +32,7 @@ def test_published_schema_is_the_models(name: str) -> None:
     """What is published was generated from the code as it is."""
     generated = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **MODELS[name].model_json_schema(mode="serialization"),
+        **MODELS[name].model_json_schema(mode=_mode(name)),
     }
     path = SCHEMAS / f"{name}.schema.json"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -55,6 +62,11 @@ def test_real_report_fits_its_schema(capsys: pytest.CaptureFixture[str]) -> None
     assert {"version", "implementation", "build", "jit", "free_threaded", "pystats"} <= report[
         "base"
     ]["python"].keys()
+
+
+def _mode(name: str) -> Literal["serialization", "validation"]:
+    """Return the side of a model that users see: they write the configuration themselves."""
+    return "validation" if name == "config" else "serialization"
 
 
 def _published(name: str) -> Any:  # noqa: ANN401 - JSON

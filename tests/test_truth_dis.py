@@ -9,7 +9,7 @@ import pytest
 from collecting import Collected, collect, draw
 from workload import script
 
-from specialist_ci.snapshot import State
+from specialist_ci.formats.snapshot import State
 
 # Opcodes with an inline cache whose counter leads to a specialized form, by version.
 # Written down, not computed: CPYTHON.md lists them from the interpreters' source.
@@ -168,7 +168,7 @@ def test_every_site_is_there_and_no_other(truth: Truth, version: str) -> None:
             assert None not in site.positions, site
             first, last, column, end_column = site.positions
             family = REPORTED_AS.get(site.base, site.base)
-            expected[qualname, line, site.offset, first, column, last, end_column, family] += 1
+            expected[qualname, line, first, site.offset, column, last, end_column, family] += 1
     found = Counter(
         (code.qualname, code.line, *site[:6])
         for code in truth.collected.codes()

@@ -14,7 +14,7 @@ from collecting import collect, draw
 from packages import shared_folder, virtual_environment
 from workload import script
 
-from specialist_ci.snapshot import State
+from specialist_ci.formats.snapshot import State
 
 SPECIALIST = "specialist==0.7.0"
 ITS_VERSIONS = ("3.11", "3.12", "3.13")

@@ -5,7 +5,6 @@ Any Python may be asked, so this parses on Python 2 and on other implementations
 
 import json
 import os
-import platform
 import sys
 import sysconfig
 
@@ -32,23 +31,51 @@ def _specializes():
     return specialized.get("BINARY_OP_ADD_FLOAT") in adaptive[::2]
 
 
+def _jit():
+    """Return whether loops are compiled to executors, by which 3.13 says so."""
+    if hasattr(sys, "_jit"):
+        return sys._jit.is_enabled()
+
+    def loop(count):
+        for _ in range(count):
+            pass
+
+    loop(10000)
+    import opcode
+
+    entry = opcode.opmap.get("ENTER_EXECUTOR")
+    adaptive = getattr(loop.__code__, "_co_code_adaptive", b"")
+    return entry is not None and entry in adaptive[::2]
+
+
+def _implementation():
+    if getattr(getattr(sys, "implementation", None), "name", None) == "cpython":
+        return "CPython"
+    import platform  # takes as long to import as all the rest
+
+    return platform.python_implementation()
+
+
 def _identity():
     version = sys.version_info
-    jit = getattr(sys, "_jit", None)
     words = sys.version.split(" ", 1)
     suffix = "" if version[3] == "final" else "%s%d" % (version[3], version[4])
     return {
         "version": "%d.%d.%d%s" % (version[0], version[1], version[2], suffix),
-        "implementation": platform.python_implementation(),
+        "implementation": _implementation(),
         "build": " ".join(words[1].split()) if len(words) > 1 else "",
         "platform": sysconfig.get_platform(),
         "cache_tag": getattr(getattr(sys, "implementation", None), "cache_tag", None) or "",
         "debug": hasattr(sys, "gettotalrefcount"),
-        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "jit": bool(jit and jit.is_enabled()),
+        "free_threaded": "t" in getattr(sys, "abiflags", ""),
+        "jit": _jit(),
         "pystats": hasattr(sys, "_stats_on"),
         "specializes": _specializes(),
     }
+
+
+# Half of all code, which only explaining runs need: they have it compiled when they come.
+_EXPLAINING = ("describers", "explain", "facts", "internals", "mapping", "probes", "sites")
 
 
 def _compile_collector():
@@ -58,7 +85,8 @@ def _compile_collector():
     here = os.path.dirname(os.path.abspath(__file__))
     sys.dont_write_bytecode = False
     for name in os.listdir(here):
-        if name.endswith(".py"):
+        part = name.replace("_specialist_ci_", "")[:-3]
+        if name.endswith(".py") and part not in _EXPLAINING:
             SourceFileLoader(name[:-3], os.path.join(here, name)).get_code(name[:-3])
 
 

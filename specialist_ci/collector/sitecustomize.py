@@ -15,21 +15,24 @@ def _start_recorder():
         import _specialist_ci_recorder
 
         _specialist_ci_recorder.start(control)
+        for name in list(sys.modules):
+            if name.startswith("_specialist_ci_"):
+                del sys.modules[name]  # it lives on in what it registered
+        if os.environ.get("SPECIALIST_CI_SHARD"):
+            import _specialist_ci_shard  # noqa: F401 - for pytest to find, off the path
 
 
 def _step_aside():
-    """Take this folder off the path and let the next sitecustomize run instead."""
+    """Take this folder off the path and let the next sitecustomize run instead.
+
+    Where there is none, the same ImportError as ever says so to the site module, and
+    the import system forgets this file.
+    """
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry != here]
-    this = sys.modules.pop("sitecustomize")
-    try:
-        import sitecustomize  # noqa: F401 - the next one on the path
-    except ImportError as error:
-        if getattr(error, "name", "sitecustomize") != "sitecustomize":
-            raise
-    finally:
-        # The import system looks the module up again when this file ends.
-        sys.modules.setdefault("sitecustomize", this)
+    sys.path_importer_cache.pop(here, None)
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # noqa: F401 - the next one on the path
 
 
 _start_recorder()

@@ -12,8 +12,9 @@ _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _MARKUP = re.compile(r"[\\*_{}\[\]()|~#@:!$^]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "&#96;"})
 # GitHub links these in finished text, after Markdown's own escapes are gone: @user, #1, GH-1,
-# www.example.org and https://example.org; it also draws :emoji: and $formulas$.
-_TRIGGER = re.compile(r"[@#:$]|\b(?:www(?=\.)|gh(?=-\d))", re.IGNORECASE)
+# www.example.org and https://example.org; it also draws :emoji: and $formulas$. GitLab also
+# links !1, ~label, %milestone, &1 and ^alert#1.
+_TRIGGER = re.compile(r"[@#:$]|[!~%&^](?=[\w\"])|\b(?:www(?=\.)|gh(?=-\d))", re.IGNORECASE)
 _BREAK = "\u200b"  # zero width space: breaks a trigger and cannot be seen
 
 

@@ -1,12 +1,15 @@
 """Reports and snapshots as GitHub Flavored Markdown, for comments and job summaries."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
 
-from specialist_ci.render import tables, wording
+from specialist_ci.formats.report import ChangeKind, ExplainedLine, Failure, Report, Verdict
+from specialist_ci.formats.snapshot import Condition, Snapshot, State
+from specialist_ci.render import across, tables, wording
 from specialist_ci.render.escape import (
     link_target,
     markdown_cell,
@@ -15,10 +18,16 @@ from specialist_ci.render.escape import (
     markdown_text,
 )
 from specialist_ci.render.fit import shorten, shorten_middle
-from specialist_ci.render.lines import Row, ShownLine, changed_lines, failing_lines, marks
+from specialist_ci.render.lines import (
+    Listing,
+    Row,
+    ShownLine,
+    changed_lines,
+    explained_line,
+    failing_lines,
+    marks,
+)
 from specialist_ci.render.wording import Labelled, Measured, Phrase, Place, Prose
-from specialist_ci.report import Change, ChangeKind, Report, Verdict
-from specialist_ci.snapshot import Condition, Snapshot, State
 
 # In cells: one hostile name must not use up a comment's room.
 _PATH = 120
@@ -26,6 +35,9 @@ _LABEL = 80
 _SOURCE = 120
 _FUNCTION = 80
 _PROSE = 600
+_SEVERAL = 2
+_SUITES = 20  # of an overview
+_OPEN = 5  # lines of changes that are shown at once; the others are folded
 
 _SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.NOT_COMPARABLE: "⚠️"}
 
@@ -64,14 +76,55 @@ def render_markdown(report: Report, *, links: str | None = None, limit: int | No
     not_comparable = report.verdict is Verdict.NOT_COMPARABLE
     word = report.verdict.value.upper().replace("-", " ")
     verdict = f"### {_SIGNS[report.verdict]} {writer.sentence(wording.verdict(report))}"
-    heads = (f"{verdict}\n\n{writer.labelled(wording.sides(report))}", verdict, word)
+    told = writer.sides(wording.sides(report), wording.broken(report.violations))
+    heads = (f"{verdict}\n\n{told}", verdict, word)
     sections = [
         writer.conditions(report.conditions),
-        *(writer.changes(kind, changed_lines(report, kind)) for kind in wording.TITLES),
-        writer.flaky(report.flaky),
+        *writer.changes({kind: changed_lines(report, kind) for kind in wording.TITLES}),
+        *writer.not_counted(
+            wording.not_counted(report.acknowledged, report.flaky, report.unconfirmed)
+        ),
         writer.tables(compared, "" if not_comparable else tables.none_differ(compared)),
     ]
     return _limited(heads, sections, limit)
+
+
+def render_markdown_group(
+    group: across.Group, *, links: str | None = None, limit: int | None = None
+) -> str:
+    """Return the reports of several interpreters as ``render_markdown`` does one."""
+    writer = _Writer(links)
+    word = group.verdict.value.upper().replace("-", " ")
+    verdict = f"### {_SIGNS[group.verdict]} {writer.sentence(across.verdict(group))}"
+    interpreters, *others = across.tables(group)
+    told = writer.sides(across.sides(group), across.broken(group))
+    heads = (f"{verdict}\n\n{told}", verdict, word)
+    sections = [
+        _Section("table", (_Unit(_grid(interpreters)),), ""),
+        writer.conditions(across.conditions(group)),
+        *writer.changes({kind: across.shared_lines(group, kind) for kind in wording.TITLES}),
+        *writer.not_counted(across.not_counted(group)),
+        writer.tables(others, ""),
+    ]
+    return _limited(heads, sections, limit)
+
+
+def render_markdown_overview(groups: Sequence[across.Group]) -> str:
+    """Return one line on how each suite did, in the order given."""
+    told = [
+        f"{_SIGNS[group.verdict]} {_code(group.suite or 'all', _LABEL)}"
+        for group in groups[:_SUITES]
+    ]
+    more = wording.more(len(groups) - len(told), "suite")
+    return " · ".join([*told, *filter(None, [more])])
+
+
+def render_markdown_failure(failure: Failure) -> str:
+    """Return a suite without a report as Markdown."""
+    writer = _Writer(None)
+    message, remedy = (writer.phrase((Prose(text),)) for text in (failure.message, failure.remedy))
+    title = f"### {_SIGNS[Verdict.NOT_COMPARABLE]} {writer.phrase(wording.unmeasured(failure))}"
+    return f"{title}\n\n- {message}\n  - remedy: {remedy}"
 
 
 def render_markdown_snapshot(snapshot: Snapshot, *, limit_lines: int) -> str:
@@ -85,6 +138,14 @@ def render_markdown_snapshot(snapshot: Snapshot, *, limit_lines: int) -> str:
         writer.tables(tables.measured(snapshot), ""),
     ]
     return _limited((head,), sections, None)
+
+
+def render_markdown_lines(found: Sequence[ExplainedLine]) -> str:
+    """Return explained lines of one run as Markdown."""
+    writer, first = _Writer(None), found[0]
+    head = f"### {wording.explained(first)}\n\n{writer.labelled(wording.origin(first.provenance))}"
+    lines = _Section("line", tuple(writer.unit(explained_line(each)) for each in found), "")
+    return _limited((head,), [writer.conditions(first.conditions), lines], None)
 
 
 class _Writer:
@@ -102,17 +163,37 @@ class _Writer:
     def labelled(self, rows: Iterable[Labelled]) -> str:
         return " · ".join(f"{label} {self.phrase(phrase)}" for label, phrase in rows)
 
+    def sides(self, rows: Iterable[Labelled], rules: Sequence[Phrase]) -> str:
+        """Return what was compared, and the rules that failed, below where they are several."""
+        if len(rules) < _SEVERAL:
+            return self.labelled([*rows, *wording.failed_by(rules)])
+        listed = "\n".join(f"- {self.phrase(rule)}" for rule in wording.most(rules))
+        return f"{self.labelled(rows)}\n\nFailed by\n\n{listed}"
+
     def conditions(self, conditions: tuple[Condition, ...]) -> _Section:
-        units = tuple(_Unit(self._condition(each)) for each in wording.conditions(conditions))
+        units = tuple(_Unit(self._condition(*each)) for each in wording.conditions(conditions))
         return _Section("condition", units, "#### Conditions", between="\n")
 
-    def changes(self, kind: ChangeKind, lines: list[ShownLine]) -> _Section:
-        units = tuple(self._unit(line) for line in lines)
-        noun = wording.NOUNS[kind]
-        if kind is not ChangeKind.IMPROVEMENT:
-            return _Section(noun, units, f"#### {wording.TITLES[kind]}")
-        count = sum(unit.count for unit in units)
-        return _Section(noun, units, *_folded(wording.plural(count, noun)))
+    def changes(self, found: Mapping[ChangeKind, Listing]) -> Iterator[_Section]:
+        """Yield the worst lines, and then folded the others, what is listed and what got better."""
+        room = _OPEN
+        for kind, listing in found.items():
+            noun = wording.NOUNS[kind]
+            units = tuple(self.unit(line) for line in listing.full)
+            shown = () if kind is ChangeKind.IMPROVEMENT else units[:room]
+            room -= len(shown)
+            yield _Section(noun, shown, f"#### {wording.TITLES[kind]}")
+            folded = units[len(shown) :]
+            count = wording.plural(
+                sum(unit.count for unit in folded), f"more {noun}" if shown else noun
+            )
+            yield _Section(noun, folded, *_folded(count))
+            for brief in listing.brief:
+                items = tuple(
+                    _Unit(f"- {self.phrase(line.brief)}", line.count) for line in brief.lines
+                )
+                count = brief.title if units else f"{wording.TITLES[kind]}: {brief.title}"
+                yield _Section(noun, items, *_folded(count), between="\n")
 
     def failing(self, lines: list[ShownLine], found: int) -> _Section:
         units = [_Unit(self._line(line)) for line in lines]
@@ -120,31 +201,30 @@ class _Writer:
             units.append(_Unit(more))
         return _Section("line", tuple(units), "#### Lines that do not specialize, the worst first")
 
-    def flaky(self, changes: tuple[Change, ...]) -> _Section:
-        units = tuple(_Unit(f"- {self.phrase(wording.flaky(change))}") for change in changes)
-        noun = "flaky change"
-        summary = f"{wording.plural(len(changes), noun)}, not reproduced by a second measurement"
-        return _Section(noun, units, *_folded(summary), between="\n")
+    def not_counted(self, found: Iterable[wording.Uncounted]) -> Iterator[_Section]:
+        for one in found:
+            units = tuple(_Unit(f"- {self.phrase(phrase)}") for phrase in one.phrases)
+            yield _Section(one.noun, units, *_folded(one.summary), between="\n")
 
-    def tables(self, found: tuple[tables.Table, tables.Table], remark: str) -> _Section:
+    def tables(self, found: Iterable[tables.Table], remark: str) -> _Section:
         units = [_Unit(_table(table)) for table in found if table.rows]
         if remark:
             units.append(_Unit(remark))
         return _Section("table", tuple(units), "")
 
-    def _condition(self, condition: Condition) -> str:
-        name = self.phrase(wording.condition_name(condition))
+    def _condition(self, named: Phrase, condition: Condition) -> str:
+        name = self.phrase(named)
         message, remedy = (
             self.phrase((Prose(text),)) for text in (condition.message, condition.remedy)
         )
         return f"- **{name}**: {message}\n  - remedy: {remedy}"
 
-    def _unit(self, line: ShownLine) -> _Unit:
+    def unit(self, line: ShownLine) -> _Unit:
         return _Unit(self._line(line), line.count)
 
     def _line(self, line: ShownLine) -> str:
         place = f"**{self.phrase((line.place,))}** in {_code(line.function, _FUNCTION)}"
-        heading = f"{place} · {self.phrase(wording.joined(line.remarks, ' · '))}"
+        heading = " · ".join([place, *map(self.phrase, line.remarks)])
         rows = [self._row(row) for row in line.rows]
         if more := wording.more(line.hidden, "site"):
             rows.append(f"- {more}")
@@ -193,16 +273,15 @@ def _limited(heads: tuple[str, ...], sections: list[_Section], limit: int | None
 
 def _assembled(head: str, sections: list[_Section], keep: int) -> str:
     """Return the body with the first so many units, and a note on the others."""
-    blocks, missing = [head], []
+    blocks, missing = [head], Counter[str]()
     for section in sections:
         shown = section.units[:keep]
         keep -= len(shown)
         if shown:
             blocks.append(section.text(shown))
-        if left := sum(unit.count for unit in section.units[len(shown) :]):
-            missing.append(wording.plural(left, section.noun))
-    if missing:
-        blocks.append(f"_Left out to stay within the size limit: {', '.join(missing)}._")
+        missing[section.noun] += sum(unit.count for unit in section.units[len(shown) :])
+    if left := [wording.plural(count, noun) for noun, count in missing.items() if count]:
+        blocks.append(f"_Left out to stay within the size limit: {', '.join(left)}._")
     return "\n\n".join(blocks)
 
 
@@ -224,11 +303,14 @@ def _source(line: ShownLine) -> str:
 
 
 def _table(table: tables.Table) -> str:
+    opening, closing = _folded(table.title)
+    more = wording.more(table.hidden, "row")
+    return "\n\n".join(filter(None, [opening, _grid(table), more, closing]))
+
+
+def _grid(table: tables.Table) -> str:
     rows = [
         [markdown_cell(shorten_middle(label, _LABEL)), *figures] for label, *figures in table.rows
     ]
     alignment = ["left", *("right" for _ in table.columns[1:])]
-    grid = tabulate(rows, table.columns, tablefmt="pipe", disable_numparse=True, colalign=alignment)
-    opening, closing = _folded(table.title)
-    more = wording.more(table.hidden, "row")
-    return "\n\n".join(filter(None, [opening, grid, more, closing]))
+    return tabulate(rows, table.columns, tablefmt="pipe", disable_numparse=True, colalign=alignment)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from specialist_ci.formats.report import Report, Verdict
+from specialist_ci.formats.snapshot import Counts, Snapshot
 from specialist_ci.render.wording import NOTHING, arrow, number, percent, points
-from specialist_ci.report import Report
-from specialist_ci.snapshot import Counts, Snapshot
 
-_ROWS = 20
+MOST_ROWS = 20
 _COUNTS = ("specialized", "unstable", "adaptive")
 
 
@@ -31,9 +31,13 @@ _Pair = tuple[str, Counts, Counts]
 
 
 def compared(report: Report) -> tuple[Table, Table]:
-    """Return the families and the files whose counts differ, the largest loss first."""
-    families = [(row.family, row.base, row.head) for row in report.families]
-    files = [(row.path, row.base, row.head) for row in report.files]
+    """Return the families and the files of which more or fewer sites fail, the worst first.
+
+    Of what cannot be compared there are none.
+    """
+    comparable = report.verdict is not Verdict.NOT_COMPARABLE
+    families = [(row.family, row.base, row.head) for row in report.families if comparable]
+    files = [(row.path, row.base, row.head) for row in report.files if comparable]
     return _compared("family", "families", families), _compared("file", "files", files)
 
 
@@ -48,14 +52,16 @@ def measured(snapshot: Snapshot) -> tuple[Table, Table]:
 def none_differ(tables: Iterable[Table]) -> str:
     """Return the one line for tables without a row, or nothing."""
     nouns = [table.noun for table in tables if not table.rows]
-    return f"No {' and no '.join(nouns)} differs in its counts." if nouns else ""
+    return f"No {' and no '.join(nouns)} differs in what fails." if nouns else ""
 
 
 def _compared(noun: str, plural: str, pairs: Iterable[_Pair]) -> Table:
-    differing = sorted((pair for pair in pairs if _counts(pair[1]) != _counts(pair[2])), key=_loss)
-    rows = tuple((label, *_difference(base, head)) for label, base, head in differing[:_ROWS])
+    differing = sorted(
+        (pair for pair in pairs if _counts(pair[1])[1:] != _counts(pair[2])[1:]), key=_loss
+    )
+    rows = tuple((label, *_difference(base, head)) for label, base, head in differing[:MOST_ROWS])
     columns = (noun, *_COUNTS, "ratio", "points")
-    return Table(noun, plural, columns, rows, max(0, len(differing) - _ROWS))
+    return Table(noun, plural, columns, rows, max(0, len(differing) - MOST_ROWS))
 
 
 def _measured(noun: str, plural: str, counted: Iterable[tuple[str, Counts]]) -> Table:
@@ -63,9 +69,9 @@ def _measured(noun: str, plural: str, counted: Iterable[tuple[str, Counts]]) -> 
     tried.sort(key=lambda row: (-row[1].unstable - row[1].adaptive, row[1].ratio or 0.0, row[0]))
     rows = tuple(
         (label, *map(number, _counts(counts)), percent(counts.ratio))
-        for label, counts in tried[:_ROWS]
+        for label, counts in tried[:MOST_ROWS]
     )
-    return Table(noun, plural, (noun, *_COUNTS, "ratio"), rows, max(0, len(tried) - _ROWS))
+    return Table(noun, plural, (noun, *_COUNTS, "ratio"), rows, max(0, len(tried) - MOST_ROWS))
 
 
 def _counts(counts: Counts) -> tuple[int, int, int]:

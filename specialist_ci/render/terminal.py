@@ -1,25 +1,35 @@
 """Reports and snapshots for the terminal: plain text of a given width, coloured or not."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from specialist_ci.formats.report import ExplainedLine, Failure, Report, Verdict
+from specialist_ci.formats.snapshot import Condition, Snapshot, State
+from specialist_ci.render import across, wording
 from specialist_ci.render import tables as figures
-from specialist_ci.render import wording
 from specialist_ci.render.escape import terminal_output, visible
 from specialist_ci.render.fit import shorten, shorten_middle
-from specialist_ci.render.lines import Row, ShownLine, changed_lines, failing_lines, marks
+from specialist_ci.render.lines import (
+    Listing,
+    Row,
+    ShownLine,
+    changed_lines,
+    explained_line,
+    failing_lines,
+    marks,
+)
 from specialist_ci.render.wording import Measured, Phrase, Place, Prose
-from specialist_ci.report import Change, Report, Verdict
-from specialist_ci.snapshot import Condition, Snapshot, State
 
 _NARROWEST = 60
 _LABEL = 20  # the least room for a table's first column
 _GAP = 2
+_INDENT = 6  # the most that a paragraph is moved in
+_LISTED = 20  # lines of one list
 
 _VERDICTS = {
     Verdict.PASS: "bold green",
@@ -34,14 +44,38 @@ def render_terminal(report: Report, *, width: int, color: bool) -> str:
     page = _Page(width, color=color)
     page.clauses(wording.verdict(report), style=_VERDICTS[report.verdict])
     page.gap()
-    page.labelled(wording.sides(report))
+    rules = wording.failed_by(wording.broken(report.violations))
+    page.labelled([*wording.sides(report), *rules])
     page.conditions(report.conditions)
     for kind, title in wording.TITLES.items():
-        page.lines(title, changed_lines(report, kind))
-    page.flaky(report.flaky)
+        page.changes(title, changed_lines(report, kind))
+    page.not_counted(wording.not_counted(report.acknowledged, report.flaky, report.unconfirmed))
     compared = figures.compared(report)
     page.tables(compared)
     page.remark("" if report.verdict is Verdict.NOT_COMPARABLE else figures.none_differ(compared))
+    return page.text()
+
+
+def render_terminal_group(group: across.Group, *, width: int, color: bool) -> str:
+    """Return the reports of several interpreters as lines no wider than width cells."""
+    page = _Page(width, color=color)
+    page.clauses(across.verdict(group), style=_VERDICTS[group.verdict])
+    page.gap()
+    page.labelled([*across.sides(group), *wording.failed_by(across.broken(group))])
+    interpreters, *others = across.tables(group)
+    page.tables([interpreters])
+    page.conditions(across.conditions(group))
+    for kind, title in wording.TITLES.items():
+        page.changes(title, across.shared_lines(group, kind))
+    page.not_counted(across.not_counted(group))
+    page.tables(others)
+    return page.text()
+
+
+def render_terminal_failure(failure: Failure, *, width: int, color: bool) -> str:
+    """Return a suite without a report as lines no wider than width cells."""
+    page = _Page(width, color=color)
+    page.clauses([wording.failure(failure)], style="bold red")
     return page.text()
 
 
@@ -58,6 +92,15 @@ def render_terminal_snapshot(
     page.lines("Lines that do not specialize, the worst first", worst)
     page.more(found - len(worst), "line")
     page.tables(figures.measured(snapshot))
+    return page.text()
+
+
+def render_terminal_lines(found: Sequence[ExplainedLine], *, width: int, color: bool) -> str:
+    """Return explained lines of one run, none wider than width cells, for widths of at least 60."""
+    page = _Page(width, color=color)
+    page.labelled(wording.origin(found[0].provenance))
+    page.conditions(found[0].conditions)
+    page.lines(wording.explained(found[0]), [explained_line(each) for each in found])
     return page.text()
 
 
@@ -119,13 +162,25 @@ class _Page:
     def conditions(self, conditions: tuple[Condition, ...]) -> None:
         if conditions:
             self._heading("Conditions")
-        for condition in wording.conditions(conditions):
+        for name, condition in wording.conditions(conditions):
             style = "bold yellow" if condition.blocking else "yellow"
-            self.write(wording.condition_name(condition), first="  ", rest="    ", style=style)
+            self.write(name, first="  ", rest="    ", style=style)
             self.write((Prose(condition.message),), first="    ", rest="    ")
             self.labelled([("remedy", (Prose(condition.remedy),))], "    ")
 
-    def lines(self, title: str, lines: list[ShownLine]) -> None:
+    def changes(self, title: str, found: Listing) -> None:
+        self.lines(title, found.full)
+        for brief in found.brief:
+            if found.full:
+                self.gap()
+            else:
+                self._heading(title)
+            self.write((brief.title, ":"), first="  ")
+            for line in brief.lines[:_LISTED]:
+                self.write(line.brief, first="    ", rest="      ")
+            self.more(len(brief.lines) - _LISTED, "line", "    ")
+
+    def lines(self, title: str, lines: Sequence[ShownLine]) -> None:
         if lines:
             self._heading(title)
         for index, line in enumerate(lines):
@@ -134,15 +189,15 @@ class _Page:
             self._shown_line(line)
 
     def more(self, count: int, noun: str, indent: str = "  ") -> None:
-        if count:
+        if count > 0:
             self.write((wording.more(count, noun),), first=indent, style="dim")
 
-    def flaky(self, changes: tuple[Change, ...]) -> None:
-        if not changes:
-            return
-        self._heading("Flaky: not reproduced by a second measurement")
-        for change in changes:
-            self.write(wording.flaky(change), first="  ", rest="    ")
+    def not_counted(self, found: Iterable[wording.Uncounted]) -> None:
+        for one in found:
+            self._heading(one.title)
+            for phrase in one.phrases[:_LISTED]:
+                self.write(phrase, first="  ", rest="    ")
+            self.more(len(one.phrases) - _LISTED, one.noun)
 
     def tables(self, found: Iterable[figures.Table]) -> None:
         for table in found:
@@ -157,9 +212,8 @@ class _Page:
 
     def _shown_line(self, line: ShownLine) -> None:
         place: Phrase = (line.place, " in ", Measured(line.function, self._width // 3))
-        self.write(
-            (*place, " (", *wording.joined(line.remarks, ", "), ")"), first="  ", rest="    "
-        )
+        remarks = (" (", *wording.joined(line.remarks, ", "), ")") if line.remarks else ()
+        self.write((*place, *remarks), first="  ", rest="    ")
         room = self._width - 4
         if line.base_source is not None:
             self._line(Text("  - ") + Text(shorten(line.base_source, room)))
@@ -203,7 +257,9 @@ class _Page:
                 case Prose():
                     text.append(visible(part.text))
                 case Place():
-                    text.append(shorten_middle(part.label, self._width // 2), style="bold cyan")
+                    text.append(
+                        shorten_middle(part.label, self._width - _INDENT), style="bold cyan"
+                    )
         return text
 
 

@@ -1,0 +1,1 @@
+"""Steps from start to end: both sides measured, compared, confirmed and explained."""

@@ -1,0 +1,1 @@
+"""Compares two snapshots and decides what of it fails a build; pure."""

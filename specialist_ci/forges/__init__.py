@@ -1,0 +1,1 @@
+"""GitHub and GitLab: what a pull request is told, and how."""

@@ -1,0 +1,1 @@
+"""The user's git repository, and checkouts of it that are ours."""

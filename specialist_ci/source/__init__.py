@@ -1,0 +1,1 @@
+"""What is read of the source files of the measured repository."""
