@@ -8,23 +8,23 @@ Prints three tables, all in CPU seconds of whole processes, children included:
 """
 
 import argparse
-import json
+import compileall
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
+from processes import run, spread
 from tabulate import tabulate
 
-from specialist_ci.control import Control
-from specialist_ci.identity import identify
-from specialist_ci.interpreters import find_interpreter
-from specialist_ci.surroundings import deterministic_environment, measured_environment
+import specialist_ci
+from specialist_ci.environments.interpreters import find_interpreter
+from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.identity import identify
+from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
 
 PART = """
 class Point{n}:
@@ -67,41 +67,6 @@ for _ in range({rounds}):
 """
 
 
-class Cost(NamedTuple):
-    """What one process and its children took."""
-
-    cpu: float  # seconds, user and system
-    memory: float  # peak, MB, of the largest process
-
-
-# Starts a program and tells what it took. A process of its own, and a small one, since a
-# child's peak memory begins with that of whoever forked it.
-LAUNCHER = """
-import json, os, sys
-pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(pid, 0)
-cpu = usage.ru_utime + usage.ru_stime
-print(json.dumps([os.waitstatus_to_exitcode(status), cpu, usage.ru_maxrss / 1024]), file=sys.stderr)
-"""
-
-
-def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Cost:
-    """Run a program to its end; a failure ends the benchmark."""
-    launched = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", LAUNCHER, *argv],
-        cwd=cwd,
-        env=env,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    status, cpu, memory = json.loads(launched.stderr.splitlines()[-1])
-    if status not in {0, 1}:
-        raise SystemExit(f"{argv} ended with {status}")
-    return Cost(cpu, memory)
-
-
 def git(root: Path, *arguments: str) -> None:
     """Run git under a name of its own."""
     author = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@localhost")
@@ -124,12 +89,6 @@ def project(modules: int) -> Iterator[Path]:
         git(root, "add", "--all")
         git(root, "commit", "--quiet", "--message=project")
         yield root
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return the median with the minimum and the maximum."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def collector_table(root: Path, python: Path, pairs: int) -> str:
@@ -169,7 +128,7 @@ def collector_table(root: Path, python: Path, pairs: int) -> str:
 def diff_table(root: Path, python: Path, pairs: int) -> str:
     """Return what a whole diff takes beyond twice the plain command."""
     plain, whole, added = [], [], []
-    command = [sys.executable, "-m", "specialist_ci", "diff", "HEAD", "HEAD"]
+    command = [sys.executable, "-m", "specialist_ci", "diff", "HEAD", "HEAD", "--no-cache"]
     for number in range(pairs + 1):
         before = run([str(python), "short.py"], root, {**os.environ, "PYTHONHASHSEED": "0"})
         after = run([*command, "--python", str(python), "--", "short.py"], root, os.environ)
@@ -204,7 +163,9 @@ def main() -> None:
     python = find_interpreter(arguments.python, environ=os.environ)
     version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
     print(f"{version}median (minimum to maximum) of {arguments.pairs} runs\n")
-    # No bytecode is kept, so that every run compiles as the first one in a worktree does.
+    # No bytecode is kept, so that every run compiles as the first one in a worktree does;
+    # but our own is there, as pip leaves it.
+    compileall.compile_dir(Path(specialist_ci.__file__).parent, quiet=1)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     with project(10_000 // SITES_A_MODULE) as root:
         print(collector_table(root, python, arguments.pairs), end="\n\n")
