@@ -405,6 +405,48 @@ def test_explain_finds_the_worst_lines(
     assert _out("explain", "fine.py", capsys=capsys) == "All that was tried is specialized.\n"
 
 
+CALLED = """
+import os
+for number in range(int(os.environ["CALLS"])):
+    sub(float(number), 2.0)
+"""
+
+
+def test_show_explains_a_snapshot(
+    repository: Drawing,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As explain does of all that the commit runs, whatever is checked out by now."""
+    repository.commit({"inner/bench.py": MIXED + CALLED, "fine.py": "print(1 + 1)\n"})
+    (repository.root / "inner/bench.py").write_text(CALLED)
+    file = str(tmp_path / "snapshot.json")
+    monkeypatch.setenv("CALLS", "7")
+    _out("run", "HEAD", "-o", file, "--env", "CALLS=90", "--source", "inner", capsys=capsys)
+    explained = ("HEAD", "--env", "CALLS=90", "--source", "inner", "-n", "1", "--format", "json")
+    expected = json.loads(_out("explain", ".", *explained, capsys=capsys))
+    assert main(["show", file, "--explain", "-n", "1", "--format", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["sites"] == expected[0]["sites"]
+    assert (found["path"], found["line"]) == ("inner/bench.py", 3)
+
+
+def test_show_explains_no_uncommitted_changes(
+    repository: Drawing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may be others by now. Nor has a report anything to explain."""
+    repository.commit({"bench.py": FAST})
+    (repository.root / "bench.py").write_text(SLOW)
+    file = str(tmp_path / "snapshot.json")
+    assert main(["run", "-o", file, "--", "bench.py"]) == 0
+    assert main(["show", file, "--explain"]) == 2
+    assert "uncommitted changes" in capsys.readouterr().err
+    assert main(["compare", file, file, "--format", "json", "-o", file]) == 0
+    assert main(["show", file, "--explain"]) == 2
+    assert "is a report" in capsys.readouterr().err
+
+
 def _out(*argv: str, capsys: pytest.CaptureFixture[str]) -> str:
     script = "import runpy; runpy.run_path('inner/bench.py'); runpy.run_path('fine.py')"
     assert main([*argv, "--", "python", "-c", script]) == 0

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 from collecting import collect, draw, without_collector
+from pictures import PROVENANCE, PYTHON, snapshot
+
+from specialist_ci.measuring.conditions import name_conditions
+from specialist_ci.measuring.control import Control
 
 MODULE = "".join(
     f"""
@@ -93,3 +97,14 @@ def test_event_loop_still_runs(python: Path, tmp_path: Path) -> None:
     assert collected.outcome == without_collector(python, root, ["bench.py"])
     assert collected.control.count("started") == len(collected.dumps) == 1
     assert "adaptive" in {site.state for site in collected.sites("in_loop")}
+
+
+@pytest.mark.parametrize("free_threaded", [False, True])
+def test_threads_with_bytecode_of_their_own(*, free_threaded: bool, tmp_path: Path) -> None:
+    """No free-threaded 3.14 is at hand, so its identity stands in for it."""
+    python = PYTHON.model_copy(update={"version": "3.14.0", "free_threaded": free_threaded})
+    provenance = PROVENANCE.model_copy(update={"python": python})
+    measured = snapshot({"a.py": "a.b\n"}, provenance=provenance)
+    control = Control.make(tmp_path, "head", root=tmp_path, sources=["a.py"])
+    named = [condition.name for condition in name_conditions(measured, [], control)]
+    assert ("free-threaded" in named) is free_threaded

@@ -220,6 +220,12 @@ def _add_show(commands: "_Commands[_Parser]") -> None:
     parser.add_argument(
         "file", metavar="FILE.json", type=Path, help="snapshot to show, or a report in JSON"
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="measure the snapshot's commit again, in its repository, and say why its worst lines "
+        "fail",
+    )
     _add_lines(parser)
     _add_output(parser)
 

@@ -24,6 +24,7 @@ def name_conditions(
         *_process_conditions(control),
         *_tracer_conditions(snapshot, tracers),
         *_jit_conditions(snapshot),
+        *_thread_conditions(snapshot),
         *all_cold(snapshot),
     )
 
@@ -170,5 +171,23 @@ def _jit_conditions(snapshot: Snapshot) -> list[Condition]:
             message=f"the JIT reset the counters of the {snapshot.totals.traced} sites in"
             " compiled traces: those that miss can read as specialized",
             remedy="measure without PYTHON_JIT=1 to tell unstable sites",
+        )
+    ]
+
+
+def _thread_conditions(snapshot: Snapshot) -> list[Condition]:
+    """Say what cannot be read of threads with bytecode of their own.
+
+    Free-threaded builds of 3.14 and later give each thread a copy (``Objects/codeobject.c``,
+    thread-local bytecode), and ``code._co_code_adaptive`` is the main thread's.
+    """
+    if not snapshot.provenance.python.free_threaded:
+        return []
+    return [
+        Condition(
+            name="free-threaded",
+            message="a free-threaded build gives each thread bytecode of its own, of which only the"
+            " main thread's can be read: what ran in other threads alone is missing or cold",
+            remedy="measure threads with the default build",
         )
     ]
