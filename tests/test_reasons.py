@@ -315,6 +315,22 @@ def test_share_of_misses(counts: list[int], switches: int, executions: int, shar
     assert miss_share(counts, switches, executions) == pytest.approx(share, rel=0.1)
 
 
+def test_words_fit_what_they_are_about() -> None:
+    """Articles go by the name that follows; nothing that happens is 0%, or all."""
+    facts = {"container": "enumerate", "base": None, "getitem": None, "heap": False}
+    sliced = Situation("subscript", {**facts, "index": "slice"}, 1000)
+    argued = explain("BINARY_OP", "[]", State.ADAPTIVE, None, (3, 14), [sliced], 0, 1000)
+    assert argued is not None
+    assert argued.reason.startswith("items of an enumerate have")
+    read = [_read("ascii", 99_999), _read("", 1, "list")]
+    in_turn = explain(
+        "BINARY_OP", "[]", State.UNSTABLE, "BINARY_OP_SUBSCR_STR_INT", (3, 14), read, 2, 100_000
+    )
+    assert in_turn is not None
+    assert "over 99%" in in_turn.reason
+    assert "under 1%" in in_turn.reason
+
+
 def _read(text: str, count: int, container: str = "str", value: str | None = None) -> Situation:
     """Return that an item was read so many times."""
     facts = {"container": container, "base": None, "index": "int", "value": value, "inside": True}

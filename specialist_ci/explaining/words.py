@@ -157,6 +157,10 @@ def _more_of_attribute(facts: _Facts) -> Iterator[str]:
         yield f"changes of the class: {facts['modified']}"
 
 
+def _one(name: Fact) -> str:
+    return f"{reasons.article(str(name))} {name}"
+
+
 def _callee(facts: _Facts) -> str:
     sort = str(facts["callee"])
     return f"{_CALLEE.get(sort, sort)} {facts.get('name') or ''}".rstrip()
@@ -172,7 +176,7 @@ def _more_of_call(facts: _Facts) -> Iterator[str]:
             else (f"METH_{facts['convention']}")
         )
     if facts.get("receiver"):
-        yield f"called on a {facts['receiver']}"
+        yield f"called on {_one(facts['receiver'])}"
 
 
 def _more_of_item(facts: _Facts) -> Iterator[str]:
@@ -183,7 +187,7 @@ def _more_of_item(facts: _Facts) -> Iterator[str]:
 
 def _more_of_iterable(facts: _Facts) -> Iterator[str]:
     if facts.get("iterator"):
-        yield f"by a {facts['iterator']}"
+        yield f"by {_one(facts['iterator'])}"
 
 
 def _unpacked(facts: _Facts) -> str:

@@ -4,8 +4,9 @@ The knowledge is data: one module a family, one row a rule (``rows.Row``), with 
 CPython that it holds for. docs/reasons.md is the same as a table.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -104,6 +105,8 @@ _GUARDED: dict[str, dict[str | None, tuple[str, ...]]] = {
     },
 }
 _SHOWN = 3  # situations named in a sentence
+_HALF_A_PERCENT = 0.005  # what rounding hides
+_ARTICLE = re.compile(r"\ba \{(\w+)\}")  # of a field in what a row says
 _MISSES = 53  # until CPython specializes anew
 _TURNS = {
     "binary": "make the operands of one type, or give each type a line of its own",
@@ -273,13 +276,24 @@ def _told(
 ) -> Explanation:
     shown = show(situation.facts)
     kind = None if missed else kind_of(row, situation.facts, minor)
-    reason = row.reason.format_map(shown)
+    reason = _filled(row.reason, shown)
     if kind is not None:
         reason += f" ({kind})"
     elif missed:
         reason += f" (misses {missed})"
-    advice = None if row.advice is None else row.advice.format_map(shown)
+    advice = None if row.advice is None else _filled(row.advice, shown)
     return Explanation(reason, advice, row.cost, eliminated, share, kind)
+
+
+def _filled(text: str, shown: Mapping[str, str]) -> str:
+    """Fill what a row says with the facts; their articles go by how they begin."""
+    fitting = _ARTICLE.sub(lambda found: f"{article(shown[found[1]])} {{{found[1]}}}", text)
+    return fitting.format_map(shown)
+
+
+def article(name: str) -> str:
+    """Return a or an, as fits before a name."""
+    return "an" if name[:1].lower() in set("aeiou") else "a"
 
 
 def _as_value(judged: Sequence[_Judged], minor: Minor) -> Explanation | None:
@@ -324,19 +338,28 @@ def _in_turn(judged: Sequence[_Judged], share: float) -> Explanation | None:
     if len(groups) == 1:
         return None
     total = sum(count for _, count in groups)
-    named = [f"{label(each.situation)} {count / total:.0%}" for each, count in groups[:_SHOWN]]
+    named = [
+        f"{label(each.situation)} {_rounded(count / total)}" for each, count in groups[:_SHOWN]
+    ]
     if len(groups) > _SHOWN:
         named.append(f"{len(groups) - _SHOWN} more")
     kind = groups[0][0].situation.kind
     return Explanation(
         reason=f"{len(groups)} situations in turn: {', '.join(named)}; the cache holds one of them"
-        f" (about {share:.0%} of the executions miss)",
+        f" (about {_rounded(share)} of the executions miss)",
         advice=_TURNS.get(kind, "give each its own line, so that each meets one"),
         cost=_TURN_COST,
         eliminated=False,
         share=1.0,
         kind=None,
     )
+
+
+def _rounded(share: float) -> str:
+    """Return a share in percent; 0% and 100% are kept for none and all."""
+    if 0 < share < _HALF_A_PERCENT:
+        return "under 1%"
+    return "over 99%" if 1 - _HALF_A_PERCENT < share < 1 else f"{share:.0%}"
 
 
 def miss_share(counts: Sequence[int], switches: int, executions: int) -> float:
