@@ -1,9 +1,9 @@
 """How long a diff takes: python benchmarks/wall.py [--python PYTHON] [--seconds S] [--rounds N].
 
 Prints the wall time of a whole `diff` of two equal commits, as a ratio to twice the plain
-suite: one job, two jobs, and one job with base in the cache. Each round runs the suite
-plain before and after, and the three in turn; what counts is the median of the ratios.
-CPU seconds are told beside it, which other load on the machine changes less.
+suite: one job, two jobs, and one job with base in the cache. Each is between two runs of the plain
+suite, so that a machine that gets faster or slower does so for both; what counts is the median of
+the ratios. CPU seconds are told beside it, which other load on the machine changes less.
 """
 
 import argparse
@@ -69,17 +69,15 @@ def rounds_of(root: Path, python: Path, seconds: float, rounds: int) -> tuple[li
         named = ["--python", str(python), "--", "python", str(suite)]
         for number in range(rounds + 1):
             before = plain(suite, root, python)
-            took = {
-                name: run([*command, *options, *named], root, env)
-                for name, (options, _) in DIFFS.items()
-            }
-            after = plain(suite, root, python)
-            print(f"round {number} of {rounds}", file=sys.stderr)
-            if number:  # the first warms the disk's cache, and ours
-                plain_walls += [before.wall, after.wall]
-                for name, cost in took.items():
+            for name, (options, _) in DIFFS.items():
+                cost = run([*command, *options, *named], root, env)
+                after = plain(suite, root, python)
+                if number:  # the first warms the disk's cache, and ours
+                    plain_walls.append(after.wall)
                     walls[name].append(cost.wall / (before.wall + after.wall))
                     cpus[name].append(cost.cpu / (before.cpu + after.cpu))
+                before = after
+            print(f"round {number} of {rounds}", file=sys.stderr)
     rows = [
         (
             name,
@@ -106,7 +104,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="of the plain suite (default: 20)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="that count (default: 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="that count (default: 5)")
     arguments = parser.parse_args()
     python = find_interpreter(arguments.python, environ=os.environ)
     version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout

@@ -42,6 +42,12 @@ def interpreters() -> Interpreters:
     )
 
 
+def any_python() -> Path:
+    """Return the interpreter of tests that hold on any version, and need no more than one."""
+    found = interpreters().found
+    return next(found[version] for version in ("3.13", *VERSIONS) if version in found)
+
+
 def _candidates() -> Iterator[Path]:
     """Yield programs named like a supported version, each once."""
     names = [f"python{version}{suffix}" for version in VERSIONS for suffix in ("", "t")]

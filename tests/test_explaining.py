@@ -465,10 +465,10 @@ def test_base_is_explained_with_the_tests_it_was_confirmed_with(
     repository: Drawing, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where both sides' tests differ, base meets what head's bring."""
-    text = "def half(value):\n    return value * {}\n"
-    base = repository.commit({"half.py": text.format("0.5"), "tests/run.py": TESTED.format(500)})
-    head = repository.commit({"half.py": text.format("2"), "tests/run.py": TESTED.format(700)})
-    argv = ("diff", base, head, "--python", "3.13", "--no-cache", "--format", "json")
+    text = "def half(value):\n    return value {}\n"
+    base = repository.commit({"half.py": text.format("* 0.5"), "tests/run.py": TESTED.format(500)})
+    head = repository.commit({"half.py": text.format("// 2"), "tests/run.py": TESTED.format(700)})
+    argv = ("diff", base, head, "--no-cache", "--format", "json")
     main([*argv, "--", "python", "tests/run.py"])
     report = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in report["conditions"]] == ["workload-changed"]
