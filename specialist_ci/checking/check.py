@@ -35,7 +35,7 @@ def diff(
     keep: Callable[[str, Snapshot], None] | None = None,
     explained: bool = True,
 ) -> Report:
-    """Measure both revisions and compare them; ``conditions`` are known before.
+    """Measure both revisions and compare them; ``conditions`` do not come from that.
 
     With ``base_python``, base is measured in that interpreter, and the two interpreters are
     compared. Where something regressed, both are measured once more in new checkouts,
@@ -45,13 +45,13 @@ def diff(
     to be explained, both run once again, with probes around the operands of what changed; what
     these do not bear out does not count.
     """
-    known = tuple(conditions)
     compared = compare if base_python is None else compare_versions
     find = find_changes if base_python is None else find_version_changes
     pythons = (base_python or plan.python, plan.python)
     sides = (base, head)
     with pair_of(repository, sides, pythons, plan, surroundings, stop=stop, keep=keep) as pair:
         first = pair.measure()
+        known = tuple(conditions)  # to find them may take a second, which no suite waits for
         if on_measured is not None:
             on_measured(*first)
         report = compared(*first, policy=policy, conditions=known)

@@ -61,7 +61,7 @@ def write_configuration(repository: Repository, folder: str) -> Iterator[str]:
     config = nearest_config(folder, partial(repository.read_text, None))
     if config.path:
         raise UsageError(f"{config.place()} configures specialist-ci", remedy="edit that one")
-    project = PurePosixPath(project_folder(repository, None, folder))
+    project = PurePosixPath(project_folder(repository.files(None), folder))
     suites = found_suites(repository, None, config, folder, best=True)
     path = project / PYPROJECT
     text = repository.read_text(None, str(path))
@@ -117,14 +117,15 @@ def _templates() -> list[Path]:
 
 def _settings(repository: Repository, folder: str) -> dict[str, str]:
     """Return what of a template to replace by what, for the project in a folder."""
-    project = project_folder(repository, None, folder)
+    files = repository.files(None)
+    project = project_folder(files, folder)
     config = nearest_config(folder, partial(repository.read_text, None))
     suites = [(name, suite.command) for name, suite in config.table.suites.items()]
     if not suites:
         found = found_suites(repository, None, config, folder, best=True)
         suites = [(suite.name or "", suite.command) for suite in found]
     prefix = "" if project == "." else f"{project}/"
-    paths = [path for path in repository.files(None) if path.startswith(prefix)]
+    paths = [path for path in files if path.startswith(prefix)]
     tree = tree_of(paths, prefix, partial(repository.read_text, None))
     needs = needs_of(tree, *next(iter(suites), ("", ())))
     settings = {}

@@ -204,9 +204,10 @@ def found_suites(
 
     Of several, return all or the best one.
     """
-    project = config.folder if config.path else project_folder(repository, commit, folder)
+    files = repository.files(commit)
+    project = config.folder if config.path else project_folder(files, folder)
     prefix = "" if project == "." else f"{project}/"
-    paths = [path for path in repository.files(commit) if path.startswith(prefix)]
+    paths = [path for path in files if path.startswith(prefix)]
     if not any(f"{prefix}{name}" in paths for name in _PROJECT_FILES):
         # A folder of several projects: what is in one of them is run from there.
         inner = tuple(f"{folder}/" for folder in _folders_of_projects(paths))
@@ -232,11 +233,11 @@ def tree_of(paths: Iterable[str], prefix: str, read: Callable[[str], str | None]
     )
 
 
-def project_folder(repository: Repository, commit: str | None, folder: str) -> str:
+def project_folder(files: Iterable[str], folder: str) -> str:
     """Return the folder of the nearest project file at or above a folder, else the root."""
-    files = set(repository.files(commit))
+    known = frozenset(files)
     for parent in (place := PurePosixPath(folder), *place.parents):
-        if any(str(parent / name) in files for name in _PROJECT_FILES):
+        if any(str(parent / name) in known for name in _PROJECT_FILES):
             return str(parent)
     return "."
 

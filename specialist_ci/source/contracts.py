@@ -16,7 +16,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
-_HINT = "specialist:"
+HINT = "specialist:"
 _WARNINGS = Lock()  # what filters them belongs to the whole process
 # Also behind another tool's comment.
 _BEGIN = re.compile(r"(?<!\S)#[ \t]*specialist:[ \t]*(?P<rest>.*)", re.DOTALL)
@@ -60,7 +60,7 @@ def read_contracts(source: str) -> tuple[Mark, ...]:
     Strings that look like one are none. Text that this Python cannot split into tokens has
     one malformed contract in place of all, where it has anything that looks like one.
     """
-    if _HINT not in source:
+    if HINT not in source:
         return ()
     reader = _Reader()
     try:
@@ -70,7 +70,7 @@ def read_contracts(source: str) -> tuple[Mark, ...]:
                 reader.take(token)
     # 3.12 and 3.13 raise SystemError for some characters that no program has.
     except (tokenize.TokenError, SyntaxError, ValueError, SystemError) as error:
-        line = source[: source.index(_HINT)].count("\n") + 1
+        line = source[: source.index(HINT)].count("\n") + 1
         problem = f"the file cannot be split into tokens ({error.args[0]})"
         return (Mark(None, line, line, line, problem=problem),)
     return tuple(sorted(reader.marks(), key=lambda mark: mark.line))

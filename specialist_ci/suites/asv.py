@@ -36,7 +36,7 @@ def _folders(tree: Tree) -> Iterator[tuple[str, str]]:
     yield "benchmarks", "time_* in benchmarks/"
 
 
-def _has_benchmark(tree: Tree, path: PurePosixPath) -> bool:
+def _has_benchmark(tree: Tree, path: str) -> bool:
     """Tell whether a module defines a timed function, or a class with a timed method."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef
     body = tree.parse(path).body

@@ -2,13 +2,13 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from specialist_ci.suites.found import CALLS, Found
 from specialist_ci.suites.tests import is_test_file, pytest_switches
 from specialist_ci.suites.tree import Tree
 
 _PLUGINS = ("pytest-benchmark", "pytest-codspeed")
+_WORD = "benchmark"  # in all names of fixtures and marks below
 
 
 def find_plugin_benchmarks(tree: Tree) -> Iterator[Found]:
@@ -17,9 +17,12 @@ def find_plugin_benchmarks(tree: Tree) -> Iterator[Found]:
     if not plugins:
         return
     files = [
-        str(path)
+        path
         for path in tree.python_files()
-        if _may_hold_benchmarks(path) and _uses_benchmark(tree.parse(path))
+        if _may_hold_benchmarks(path)
+        # To parse each of thousands of tests takes seconds.
+        and _WORD in (tree.read(path) or "")
+        and _uses_benchmark(tree.parse(path))
     ]
     if files:
         yield Found(
@@ -38,8 +41,8 @@ def find_plugin_benchmarks(tree: Tree) -> Iterator[Found]:
         )
 
 
-def _may_hold_benchmarks(path: PurePosixPath) -> bool:
-    return is_test_file(path) or "bench" in path.name
+def _may_hold_benchmarks(path: str) -> bool:
+    return is_test_file(path) or "bench" in path.rpartition("/")[2]
 
 
 def _uses_benchmark(module: ast.Module) -> bool:

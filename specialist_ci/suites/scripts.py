@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from posixpath import basename
 
 from specialist_ci.suites.found import PYPERF_WORKER, Found
 from specialist_ci.suites.tests import is_test_file
@@ -28,7 +29,7 @@ def find_pyperf(tree: Tree) -> Iterator[Found]:
     scripts += [
         path
         for path in tree.python_files()
-        if _is_below_a_package(str(path))
+        if _is_below_a_package(path)
         if _imports_pyperf(module := tree.parse(path)) and _does_something(module)
     ]
     if scripts:
@@ -50,21 +51,22 @@ def find_scripts(tree: Tree) -> Iterator[Found]:
         yield Found("scripts", _each(scripts), _named(scripts))
 
 
-def _scripts(tree: Tree) -> list[PurePosixPath]:
+def _scripts(tree: Tree) -> list[str]:
     return [
         path
         for path in tree.python_files()
-        if _has_a_place_of_benchmarks(str(path))
-        and (path.name == _MAIN or not _has_main(tree, path))
-        and (path.name == _MAIN or not path.name.startswith("_"))
+        if _has_a_place_of_benchmarks(path)
+        and (basename(path) == _MAIN or not _has_main(tree, path))
+        and (basename(path) == _MAIN or not basename(path).startswith("_"))
         and not is_test_file(path)
-        and path.name != "conftest.py"
+        and basename(path) != "conftest.py"
     ]
 
 
-def _has_main(tree: Tree, path: PurePosixPath) -> bool:
+def _has_main(tree: Tree, path: str) -> bool:
     """Tell whether a file is a part of a package that is run as a whole, by -m."""
-    return len(path.parts) > 1 and tree.has(str(path.with_name(_MAIN)))
+    folder = path.rpartition("/")[0]
+    return bool(folder) and tree.has(f"{folder}/{_MAIN}")
 
 
 def _has_a_place_of_benchmarks(path: str) -> bool:
@@ -77,19 +79,21 @@ def _is_below_a_package(path: str) -> bool:
     return bool(above) and name in _FOLDERS
 
 
-def _each(scripts: list[PurePosixPath]) -> tuple[str, ...]:
-    names = [path.parent.name if path.name == _MAIN else str(path) for path in scripts]
+def _each(scripts: list[str]) -> tuple[str, ...]:
+    names = [
+        PurePosixPath(path).parent.name if basename(path) == _MAIN else path for path in scripts
+    ]
     if len(names) == 1:
-        return ("python", "-m", *names) if scripts[0].name == _MAIN else ("python", *names)
+        return ("python", "-m", *names) if basename(scripts[0]) == _MAIN else ("python", *names)
     return ("python", "-m", "_specialist_ci_each", *names)
 
 
-def _after(scripts: list[PurePosixPath]) -> tuple[str, ...]:
+def _after(scripts: list[str]) -> tuple[str, ...]:
     """Return what parts several scripts from the arguments that each gets."""
     return ("--",) if len(scripts) > 1 else ()
 
 
-def _named(scripts: list[PurePosixPath]) -> str:
+def _named(scripts: list[str]) -> str:
     others = f" and {len(scripts) - 1} more" if len(scripts) > 1 else ""
     return f"{scripts[0]}{others}"
 

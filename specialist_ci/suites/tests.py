@@ -3,7 +3,6 @@
 import ast
 import configparser
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from specialist_ci.suites.found import Found
 from specialist_ci.suites.tree import Tree
@@ -16,15 +15,17 @@ def find_tests(tree: Tree) -> Iterator[Found]:
     """Yield the tests: by pytest where anything says so, else by unittest."""
     files = [path for path in tree.python_files() if is_test_file(path)]
     # pytest looks for no tests there, unittest does.
-    single = [path for path in tree.python_files() if str(path) in _SINGLE_FILES]
+    single = [path for path in tree.python_files() if path in _SINGLE_FILES]
     if not files and any(_has_test_case(tree.parse(path)) for path in single):
-        command = ("python", "-m", "unittest", str(single[0]))
+        command = ("python", "-m", "unittest", single[0])
         yield Found("tests", command, f"{single[0]} and unittest.TestCase")
     if not files:
         return
-    folder = next((name for name in _FOLDERS if any(path.parts[0] == name for path in files)), None)
+    folder = next(
+        (name for name in _FOLDERS if any(path.startswith(f"{name}/") for path in files)), None
+    )
     sign = _sign_of_pytest(tree, files)
-    what = f"{folder}/" if folder else str(files[0])
+    what = f"{folder}/" if folder else files[0]
     if sign:
         places = (folder,) if folder and not _settings(tree).get("testpaths") else ()
         command = ("python", "-m", "pytest", *pytest_switches(tree), *places)
@@ -36,17 +37,20 @@ def find_tests(tree: Tree) -> Iterator[Found]:
         yield Found("tests", command, f"{what} and unittest.TestCase")
 
 
-def _pattern(files: Sequence[PurePosixPath]) -> tuple[str, ...]:
+def _pattern(files: Sequence[str]) -> tuple[str, ...]:
     """Return the option for files that unittest's own pattern, test*.py, leaves out."""
-    behind = [path.stem.endswith("_test") and not path.name.startswith("test") for path in files]
+    behind = [
+        path.endswith("_test.py") and not path.rpartition("/")[2].startswith("test")
+        for path in files
+    ]
     if not any(behind):
         return ()
     return ("-p", "*_test.py" if all(behind) else "*test*.py")
 
 
-def is_test_file(path: PurePosixPath) -> bool:
-    """Tell whether pytest and unittest look for tests in a file of this name."""
-    return path.name.startswith("test_") or path.stem.endswith("_test")
+def is_test_file(path: str) -> bool:
+    """Tell whether pytest and unittest look for tests in a Python file of this name."""
+    return path.rpartition("/")[2].startswith("test_") or path.endswith("_test.py")
 
 
 def pytest_switches(tree: Tree) -> tuple[str, ...]:
@@ -58,8 +62,10 @@ def pytest_switches(tree: Tree) -> tuple[str, ...]:
     return (*shuffled, *(("--no-cov",) if coverage else ()), *(("-n0",) if workers else ()))
 
 
-def _sign_of_pytest(tree: Tree, files: Sequence[PurePosixPath]) -> str | None:
-    if _settings(tree) or any(path.name == "conftest.py" for path in tree.python_files()):
+def _sign_of_pytest(tree: Tree, files: Sequence[str]) -> str | None:
+    if _settings(tree) or any(
+        path.rpartition("/")[2] == "conftest.py" for path in tree.python_files()
+    ):
         return "pytest's configuration"
     if tree.requires("pytest"):
         return "pytest"

@@ -23,29 +23,26 @@ class Tree:
         """Tell whether there is a file at a path."""
         return path in self._known
 
-    def python_files(self, folder: str = "") -> Iterator[PurePosixPath]:
+    def python_files(self, folder: str = "") -> Iterator[str]:
         """Yield the Python files below a folder, the whole project's for none."""
         prefix = f"{folder}/" if folder not in {"", "."} else ""
-        for text, path in self._python:
-            if text.startswith(prefix):
-                yield path
+        return (path for path in self._python if path.startswith(prefix))
 
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.paths)
 
     @cached_property
-    def _python(self) -> tuple[tuple[str, PurePosixPath], ...]:
+    def _python(self) -> tuple[str, ...]:
         files = (path for path in self.paths if path.endswith(".py"))
         # Nobody looks for tests or benchmarks in hidden folders, such as .github.
-        seen = (path for path in files if not path.startswith(".") and "/." not in path)
-        return tuple((path, PurePosixPath(path)) for path in seen)
+        return tuple(path for path in files if not path.startswith(".") and "/." not in path)
 
-    def parse(self, path: PurePosixPath | str) -> ast.Module:
+    def parse(self, path: str) -> ast.Module:
         """Return the syntax tree of a Python file, an empty one where it does not parse."""
         try:
             with warnings.catch_warnings(action="ignore"):  # about the file's own syntax
-                return ast.parse(self.read(str(path)) or "")
+                return ast.parse(self.read(path) or "")
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module(body=[], type_ignores=[])
 
