@@ -1,19 +1,23 @@
-"""What measuring costs: python benchmarks/cost.py [--python PYTHON] [--pairs N].
+"""What measuring costs: python benchmarks/cost.py [--python PYTHON] [--pairs N] [--instructions].
 
 Prints three tables, all in CPU seconds of whole processes, children included:
 
 1. the measured command plain and under the collector, in turn, and the paired ratio;
 2. what `diff` adds to the command's own time, a side, on a project of 10,000 sites;
 3. `compare` of two snapshots of 100,000 sites each, with its peak memory.
+
+With --instructions it prints one table instead: the instructions that the first table's processes
+execute, as valgrind counts them, which no other load on the machine changes.
 """
 
 import argparse
 import compileall
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +29,8 @@ from specialist_ci.environments.interpreters import find_interpreter
 from specialist_ci.measuring.control import Control
 from specialist_ci.measuring.identity import identify
 from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
+
+Environ = Mapping[str, str]
 
 PART = """
 class Point{n}:
@@ -91,22 +97,36 @@ def project(modules: int) -> Iterator[Path]:
         yield root
 
 
-def collector_table(root: Path, python: Path, pairs: int) -> str:
-    """Return plain and collected runs of the same script, pair by pair."""
-    rows = []
+SCRIPTS = ("-c pass", "short.py", "long.py")
+
+
+@contextmanager
+def surroundings(root: Path, python: Path) -> Iterator[Callable[[], tuple[Environ, Environ]]]:
+    """Give what returns the variables of a plain run, and of one under a new collector."""
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         environment = deterministic_environment(os.environ, {})
         identify(python, scratch, environment)
-        for script in ("-c pass", "short.py", "long.py"):
+
+        def both() -> tuple[Environ, Environ]:
+            control = Control.make(scratch, "base", root=root, sources=())
+            env = measured_environment(
+                environment, python=python, control=control.folder, root=root, original=root
+            )
+            inert = {k: v for k, v in env.items() if k != "SPECIALIST_CI_CONTROL"}
+            return {**inert, "PYTHONPATH": str(root)}, env
+
+        yield both
+
+
+def collector_table(root: Path, python: Path, pairs: int) -> str:
+    """Return plain and collected runs of the same script, pair by pair."""
+    rows = []
+    with surroundings(root, python) as variables:
+        for script in SCRIPTS:
             plain, collected = [], []
             for _ in range(pairs):
-                control = Control.make(scratch, "base", root=root, sources=())
-                env = measured_environment(
-                    environment, python=python, control=control.folder, root=root, original=root
-                )
-                inert = {k: v for k, v in env.items() if k != "SPECIALIST_CI_CONTROL"}
-                inert["PYTHONPATH"] = str(root)
+                inert, env = variables()
                 argv = [str(python), *script.split()]
                 plain.append(run(argv, root, inert))
                 collected.append(run(argv, root, env))
@@ -123,6 +143,31 @@ def collector_table(root: Path, python: Path, pairs: int) -> str:
     return tabulate(
         rows, ["run", "plain, s", "collected, s", "CPU ratio", "memory ratio"], tablefmt="github"
     )
+
+
+def instructions_table(root: Path, python: Path) -> str:
+    """Return the millions of instructions of plain and collected runs, and their ratio."""
+    rows = []
+    with surroundings(root, python) as variables:
+        for script in SCRIPTS:
+            argv = [str(python), *script.split()]
+            # The first pair compiles what is compiled once.
+            for _ in range(2):
+                before, after = (instructions(argv, root, env) for env in variables())
+            rows.append((script, before / 1e6, after / 1e6, after / before))
+    headers = ["run", "plain, millions", "collected, millions", "ratio"]
+    return tabulate(rows, headers, floatfmt=("", ",.1f", ",.1f", ".4f"), tablefmt="github")
+
+
+def instructions(argv: Sequence[str], root: Path, env: Environ) -> int:
+    """Return how many instructions a process executes."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as log:
+        options = ("--cache-sim=no", "--cachegrind-out-file=/dev/null", f"--log-file={log.name}")
+        run(["valgrind", "--tool=cachegrind", *options, *argv], root, env)
+        found = re.search(r"I +refs: +([\d,]+)", log.read())
+    if found is None:
+        raise SystemExit("valgrind counted no instructions")
+    return int(found[1].replace(",", ""))
 
 
 def diff_table(root: Path, python: Path, pairs: int) -> str:
@@ -159,6 +204,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--python", help="interpreter to measure (as of specialist-ci)")
     parser.add_argument("--pairs", type=int, default=5, help="runs that count (default: 5)")
+    parser.add_argument(
+        "--instructions", action="store_true", help="count instructions instead, with valgrind"
+    )
     arguments = parser.parse_args()
     python = find_interpreter(arguments.python, environ=os.environ)
     version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
@@ -168,6 +216,9 @@ def main() -> None:
     compileall.compile_dir(Path(specialist_ci.__file__).parent, quiet=1)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     with project(10_000 // SITES_A_MODULE) as root:
+        if arguments.instructions:
+            print(instructions_table(root, python))
+            return
         print(collector_table(root, python, arguments.pairs), end="\n\n")
         print(diff_table(root, python, arguments.pairs), end="\n\n")
     with project(100_000 // SITES_A_MODULE) as root:

@@ -94,6 +94,7 @@ PROJECTS = {
         ("tomlkit==0.13.3", "tests/examples"),
     ),
     "mistune": Project("mistune==3.1.4", (*PYTEST, "tests"), ("src",)),
+    "sqlparse": Project("sqlparse==0.5.3", (*PYTEST, "tests"), ("sqlparse",)),
     "pyparsing": Project(
         "pyparsing==3.2.3",
         # Its other classes run the same tests with memoization, and one test takes as long as all.

@@ -1,5 +1,6 @@
 """Fixtures: the interpreters that this machine offers, an empty cache, a repository."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,14 @@ COLLECTOR = Path(__file__).parents[1] / "specialist_ci" / "collector"
 # A shell starts what is in the background with Ctrl-C ignored, and so would be all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says nothing here: other workers share the machine.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says nothing here: other workers share the machine. A build server
+# tries the same examples each time, a developer others.
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("untimed")
 
 
