@@ -210,15 +210,16 @@ def main() -> None:
     arguments = parser.parse_args()
     python = find_interpreter(arguments.python, environ=os.environ)
     version = subprocess.run([python, "-VV"], capture_output=True, text=True, check=True).stdout
-    print(f"{version}median (minimum to maximum) of {arguments.pairs} runs\n")
     # No bytecode is kept, so that every run compiles as the first one in a worktree does;
     # but our own is there, as pip leaves it.
     compileall.compile_dir(Path(specialist_ci.__file__).parent, quiet=1)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     with project(10_000 // SITES_A_MODULE) as root:
         if arguments.instructions:
+            print(version)
             print(instructions_table(root, python))
             return
+        print(f"{version}median (minimum to maximum) of {arguments.pairs} runs\n")
         print(collector_table(root, python, arguments.pairs), end="\n\n")
         print(diff_table(root, python, arguments.pairs), end="\n\n")
     with project(100_000 // SITES_A_MODULE) as root:

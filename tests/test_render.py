@@ -583,6 +583,15 @@ def test_a_long_report_shows_the_first_lines_and_lists_the_others(to: Format) ->
     assert text.index("new.py:14") < text.index("hopeless.py:1") < text.index("better.py:1")
 
 
+@pytest.mark.parametrize("to", [*SUFFIXES, Format.HTML])
+def test_a_reason_is_told_once_on_a_line(to: Format) -> None:
+    """Two equal instructions on it are two sites, with one reason."""
+    other = REGRESSION.model_copy(update={"column": 22, "end_column": 24})
+    text = render_report(FAIL.model_copy(update={"changes": (REGRESSION, other)}), to)
+    assert text.count("on base both were float") == 1
+    assert text.count("as above") == 1
+
+
 def test_what_has_no_cure_is_shown_where_it_is_a_regression() -> None:
     """It may fail the build, so that the reader wants to see it."""
     change = REGRESSION.model_copy(update={"advice": NOTHING})

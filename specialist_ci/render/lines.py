@@ -137,11 +137,12 @@ def _referring(lines: Iterable[ShownLine]) -> Iterator[ShownLine]:
         for row in line.rows:
             reason = tuple(note for note in row.notes if note[0] in _REASONS)
             first, same = told.setdefault(reason, (line, row))
-            if first is line or len(reason) < len(_REASONS):
+            if same is row or len(reason) < len(_REASONS):
                 rows.append(row)
                 continue
+            where: Phrase = ("as above",) if first is line else ("as in ", first.place)
             others = [note for note in row.notes if note not in (*reason, *same.notes)]
-            rows.append(replace(row, notes=(*others, ("why", ("as in ", first.place)))))
+            rows.append(replace(row, notes=(*others, ("why", where))))
         yield replace(line, rows=tuple(rows))
 
 
