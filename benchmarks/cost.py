@@ -13,15 +13,14 @@ execute, as valgrind counts them, which no other load on the machine changes.
 import argparse
 import compileall
 import os
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from processes import run, spread
+from processes import instructions, run, spread
 from tabulate import tabulate
 
 import specialist_ci
@@ -157,17 +156,6 @@ def instructions_table(root: Path, python: Path) -> str:
             rows.append((script, before / 1e6, after / 1e6, after / before))
     headers = ["run", "plain, millions", "collected, millions", "ratio"]
     return tabulate(rows, headers, floatfmt=("", ",.1f", ",.1f", ".4f"), tablefmt="github")
-
-
-def instructions(argv: Sequence[str], root: Path, env: Environ) -> int:
-    """Return how many instructions a process executes."""
-    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as log:
-        options = ("--cache-sim=no", "--cachegrind-out-file=/dev/null", f"--log-file={log.name}")
-        run(["valgrind", "--tool=cachegrind", *options, *argv], root, env)
-        found = re.search(r"I +refs: +([\d,]+)", log.read())
-    if found is None:
-        raise SystemExit("valgrind counted no instructions")
-    return int(found[1].replace(",", ""))
 
 
 def diff_table(root: Path, python: Path, pairs: int) -> str:

@@ -4,6 +4,9 @@ Prints one table: CPU of whole processes, children included, and peak memory of 
 one, as ratios to the plain run of the same round, and whether our collector keeps its bars.
 A tool that cannot run a suite stays in the table, with the reason. Everything is installed
 from PyPI, pinned, into a temporary folder.
+
+With --instructions it prints another table: the instructions of each suite of one process, plain
+and under our collector, as valgrind counts them, which no other load on the machine changes.
 """
 
 import argparse
@@ -14,11 +17,12 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from processes import Cost, run, spread
+from processes import Cost, instructions, run, spread
 from tabulate import tabulate
 
 from specialist_ci.environments.interpreters import find_interpreter
@@ -109,6 +113,10 @@ SUITES = (
 
 def _nothing() -> int:
     return 0
+
+
+Taken = TypeVar("Taken")
+Measure = Callable[[Sequence[str], Path, Mapping[str, str]], Taken]
 
 
 class Start(NamedTuple):
@@ -205,16 +213,20 @@ class Bench(NamedTuple):
 
     def run(self, suite: Suite, variant: Variant, root: Path) -> Cost:
         """Run a suite once; a variant that did not do its work ends the benchmark."""
+        return self.measure(suite, variant, root, partial(run, timeout=TIMEOUT))
+
+    def measure(self, suite: Suite, variant: Variant, root: Path, by: Measure[Taken]) -> Taken:
+        """Run a suite once by a function, and return what that does."""
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             start = variant.start(root, Path(out))
             paths = [str(path) for path in (root / "src", root) if path.is_dir()]
             env = {**self.environment, "PYTHONPATH": os.pathsep.join(paths), **start.env}
             argv = [str(self.python), *start.before, *suite.arguments]
-            cost = run(argv, root, env, timeout=TIMEOUT)
+            taken = by(argv, root, env)
             expected = suite.processes if variant.follows else 1
             if variant.name != PLAIN and start.left() < expected:
                 raise SystemExit(f"it left results of {start.left()} of {expected} processes")
-            return cost
+            return taken
 
 
 def try_out(bench: Bench, suite: Suite, variant: Variant, root: Path) -> str | None:
@@ -242,6 +254,15 @@ def measure(
             cost = taken[variant.name] = bench.run(suite, variant, root)
             print(f"{suite.name}, {variant.name}: {cost.cpu:.3f} s", file=sys.stderr)
         yield tuple(taken[variant.name] for variant in variants)
+
+
+def counted(bench: Bench, suite: Suite) -> tuple[str, float, float, float, str]:
+    """Return the row of a suite's instructions, in millions."""
+    root = bench.unpack(suite)
+    plain, ours, *_ = bench.variants()
+    bench.run(suite, ours, root)  # compiles what it finds compiled later
+    before, after = (bench.measure(suite, each, root, instructions) for each in (plain, ours))
+    return suite.name, before / 1e6, after / 1e6, after / before, _named(after / before, CPU_BAR)
 
 
 def judge(suite: Suite, costs: Sequence[tuple[Cost, Cost]]) -> str:
@@ -302,6 +323,9 @@ def main() -> None:
     parser.add_argument("--python", help="interpreter to measure (as of specialist-ci)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
     parser.add_argument("--suite", action="append", help="only suites with this in their name")
+    parser.add_argument(
+        "--instructions", action="store_true", help="count instructions instead, with valgrind"
+    )
     arguments = parser.parse_args()
     python = find_interpreter(arguments.python, environ=os.environ)
     chosen = [s for s in SUITES if any(part in s.name for part in arguments.suite or [""])]
@@ -315,6 +339,13 @@ def main() -> None:
         packages = (*PACKAGES, *((SPECIALIST,) if version in SPECIALIST_VERSIONS else ()))
         subprocess.run([python, "-m", "pip", "--quiet", "install", *packages], check=True)
         bench = Bench(folder, python, version, environment)
+        if arguments.instructions:
+            alone = [counted(bench, suite) for suite in chosen if suite.processes == 1]
+            titles = ("suite", "plain, millions", "collected, millions", "ratio", "bar")
+            digits = ("", ",.0f", ",.0f", ".4f", "")
+            print(f"CPython {identity.version}, bar: ratio {CPU_BAR}\n")
+            print(tabulate(alone, titles, tablefmt="github", floatfmt=digits))
+            return
         print(
             f"CPython {identity.version}: median (minimum to maximum) of {arguments.rounds} rounds"
         )

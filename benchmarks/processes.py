@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +68,17 @@ def run(
     if status not in statuses:
         raise SystemExit("\n".join([*told[:-1], f"{argv} ended with {status}"]))
     return Cost(*took)
+
+
+def instructions(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> int:
+    """Return how many instructions a process executes, its children not counted."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as log:
+        options = ("--cache-sim=no", "--cachegrind-out-file=/dev/null", f"--log-file={log.name}")
+        run(["valgrind", "--tool=cachegrind", *options, *argv], cwd, env)
+        found = re.search(r"I +refs: +([\d,]+)", log.read())
+    if found is None:
+        raise SystemExit("valgrind counted no instructions")
+    return int(found[1].replace(",", ""))
 
 
 def spread(values: Sequence[float], digits: int) -> str:
