@@ -15,8 +15,10 @@ from specialist_ci.repository.git import LOCAL_VARIABLES
 
 COLLECTOR = Path(__file__).parents[1] / "specialist_ci" / "collector"
 
-# A shell starts what is in the background with Ctrl-C ignored, and so would be all that we start.
+# A shell starts what is in the background with Ctrl-C ignored, and nohup what it runs with SIGHUP:
+# so would be all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes says nothing here: other workers share the machine. A build server
 # tries the same examples each time, a developer others.
