@@ -789,6 +789,9 @@ _HELPERS = (
     "class D(dict): pass\nclass L(list): pass\nclass S(str): pass\nclass T(tuple): pass\n"
     "N = collections.namedtuple('N', 'x y')\nn = N(1, 2)\n"
     "class X(Exception):\n    def m(self): pass\nx = X()\nx.y = 1\n"
+    # Their __dict__ comes late, and holds more names than a class shares.
+    "few, many, full = T(), T(), S()\nfew.y = 1\n"
+    "for number in range(40): setattr(many, f'y{number}', 1); setattr(full, f'y{number}', 1)\n"
     "def f(x=1, *, k=1): pass\ndef g(*a, **k): pass\ndef h(x): pass\n"
 )
 
@@ -1084,6 +1087,10 @@ OTHERS = {
             ("n", "x"),
             ("x", "y"),
             ("x", "args"),
+            ("few", "y"),
+            ("many", "y9"),
+            ("full", "y39"),
+            ("many", "count"),
             ("E", "A"),
             ("E.A", "value"),
             ("E.A", "name"),
@@ -1119,6 +1126,7 @@ OTHERS = {
         f"load {owner}.{name}()": _load(name, f"{owner}, 0", "", body=f"a.{name}()")
         for owner, name in (
             ("x", "m"),
+            ("many", "index"),
             ("E.A", "m"),
             ("I.A", "m"),
             ("dict", "fromkeys"),
@@ -1142,6 +1150,9 @@ OTHERS = {
             ("o", "fresh"),
             ("C()", "y"),
             ("x", "y"),
+            ("few", "y"),
+            ("many", "y9"),
+            ("full", "y39"),
             ("f", "y"),
             ("types.SimpleNamespace()", "y"),
             ("threading.local()", "y"),

@@ -311,3 +311,64 @@ def test_a_class_that_changes_now_and_then_is_a_reason(
     assert told is not None
     assert "was changed after this had specialized for it" in told.reason
     assert not told.eliminated
+
+
+INLINED = """
+def both(values):
+    return all(value for value in values), any(value is None for value in values)  # inlined
+
+def unless(values):
+    if not any(values):  # asked
+        return None
+    return values
+
+for number in range(60):
+    both([number + 1, True])
+    unless([number + 1])
+"""
+
+
+def test_what_the_compiler_makes_of_a_call_is_not_taken_for_its_function(
+    python: Path, tmp_path: Path
+) -> None:
+    """From 3.14 on, it asks for the truth of what all() and any() are given, on its own."""
+    root = draw(tmp_path / "root", {"inlined.py": INLINED})
+    found = probe(python, root, ["inlined.py"], scratch=tmp_path)
+    assert found.outcome == found.plain
+    asked = {
+        situation.facts["type"]
+        for place, seen in found.seen
+        if place.site.family == "TO_BOOL"
+        for situation in seen.situations
+    }
+    assert asked <= {"bool"}
+
+
+OWN_STRUCT = """
+import struct
+
+def double(number):
+    return number.real * 2
+
+for number in range(60):
+    double(struct.value + number)
+print(struct.__file__)
+"""
+
+
+def test_modules_of_the_project_with_names_of_the_standard_library(
+    python: Path, tmp_path: Path
+) -> None:
+    """What we import is the standard library's, and what the program imports its own."""
+    modules = {
+        "bench.py": OWN_STRUCT,
+        "struct.py": "value = 1.5\n",
+        "sysconfig.py": "print('imported by nobody')\n",
+    }
+    root = draw(tmp_path / "root", modules)
+    env = {"PYTHONPATH": str(root)}
+    found = probe(python, root, ["bench.py"], scratch=tmp_path, env=env)
+    assert found.outcome == found.plain
+    assert found.outcome.stdout == f"{root}/struct.py\n"
+    (seen,) = (seen for place, seen in found.seen if place.site.argrepr == "real")
+    assert seen.executions == 60

@@ -10,6 +10,7 @@ the object is kept), no reference to an instance that outlives the call.
 
 import builtins
 from _io import _IOBase as _File
+from _weakref import ref
 from sys import version_info
 from types import (
     AsyncGeneratorType,
@@ -26,7 +27,6 @@ from types import (
     ModuleType,
     WrapperDescriptorType,
 )
-from weakref import ref
 
 import _specialist_ci_internals as internals
 
@@ -567,7 +567,7 @@ def detail_of(
     """Return what an instance adds to what its type says; asks only where C code answers."""
     found, value, detail, own = answered
     if store:
-        if found == "absent" and place == "dict":
+        if found == "absent" and place in ("dict", "own late dict"):
             return None if internals.in_dict(owner, name) else "new key"
         return detail
     if found not in ("absent", "slot", "plain", "method"):

@@ -110,8 +110,8 @@ def place(owner: object, kind: type) -> str | None:
 
     ``values`` beside itself, ``values, dict`` where a dict exists too; ``dict``, or ``split
     dict`` where it shares its keys; ``no dict yet``, ``late dict`` for types without room for
-    values; ``unmanaged``, ``unmanaged dict`` for those that place the dict themselves, ``odd``
-    where that is behind items; ``nowhere``.
+    values, ``own late dict`` where it shares no keys; ``unmanaged``, ``unmanaged dict`` for
+    those that place the dict themselves, ``odd`` where that is behind items; ``nowhere``.
     """
     found = placing(kind)
     return found(owner) if callable(found) else found
@@ -145,7 +145,7 @@ def placing(kind: type) -> "str | Callable[[object], str] | None":
     if _VERSION <= (3, 12):
         return _place_by_pointer
     if not flags & _INLINE_VALUES:
-        return lambda owner: "late dict" if _words[id(owner) + _MANAGED >> 3] else "no dict yet"
+        return _place_without_values
     valid = _basicsize(kind) + _VALID
 
     def place_with_values(owner: object) -> str:
@@ -154,6 +154,13 @@ def placing(kind: type) -> "str | Callable[[object], str] | None":
         return "values, dict" if _words[id(owner) + _MANAGED >> 3] else "values"
 
     return place_with_values
+
+
+def _place_without_values(owner: object) -> str:
+    pointer = _words[id(owner) + _MANAGED >> 3]
+    if not pointer:
+        return "no dict yet"
+    return "late dict" if _words[pointer + _SPLIT >> 3] else "own late dict"
 
 
 def _place_by_pointer(owner: object) -> str:
@@ -169,7 +176,7 @@ def _place_by_pointer(owner: object) -> str:
 
 
 def in_dict(owner: object, name: str) -> bool:
-    """Whether the dict of an instance whose place is ``dict`` holds a name."""
+    """Whether the dict of an instance whose place is ``dict`` or ``own late dict`` holds a name."""
     held = cast(_words[id(owner) + _MANAGED >> 3], py_object).value
     return type(held) is dict and name in held
 

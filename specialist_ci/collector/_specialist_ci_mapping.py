@@ -343,8 +343,12 @@ def _unpacking(found: Instruction, tree: Tree) -> "Request | str":
     return "it is inside another target"
 
 
-def _truth(found: Instruction, _tree: Tree) -> "Request | str":
+def _truth(found: Instruction, tree: Tree) -> "Request | str":
     node = found.node
+    parent = tree.parent(node)
+    if type(parent) is _ast.Call and parent.func is node:
+        # From 3.14 on: of what the generator of any() and all() yields (Python/codegen.c).
+        return _not_in_source(parent)
     if type(node) is _ast.UnaryOp and type(node.op) is _ast.Not:
         return node.operand, "truth", None
     if type(node) is _ast.BoolOp:

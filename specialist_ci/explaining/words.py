@@ -98,6 +98,7 @@ _DETAIL = {
 _PLACE = {
     "dict": "the object keeps its attributes in a __dict__",
     "late dict": "the object keeps its attributes in a __dict__",
+    "own late dict": "the object keeps its attributes in a __dict__ with keys of its own",
     "no dict yet": "the object has no attributes yet",
     "split dict": "the __dict__ of the object was read",
     "unmanaged": "the object has no __dict__ yet",

@@ -20,6 +20,7 @@ from specialist_ci.reasons.attributes.sentences import (
     UNTOUCHED,
 )
 from specialist_ci.reasons.attributes.situations import (
+    LATE,
     UNMANAGED,
     called,
     detail,
@@ -282,7 +283,7 @@ INSTANCE = (
     ),
     Row(
         "method-of-object-with-dict",
-        every(found("method"), kept_in("unmanaged dict", "late dict")),
+        every(found("method"), kept_in("unmanaged dict", "late dict", "own late dict")),
         fails="12-15",
         form="METHOD_WITH_DICT",
         reason="objects of {owner} have a __dict__ besides what they hold in C",
@@ -379,7 +380,7 @@ INSTANCE = (
         "class-value-of-object-with-dict",
         every(
             found("plain"),
-            kept_in("unmanaged", "unmanaged dict", "odd", "late dict", "no dict yet"),
+            kept_in("unmanaged", "unmanaged dict", "odd", *LATE),
         ),
         fails="13-15",
         reason="{name} is found on the class {owner}, whose objects have a dict besides what they"
@@ -465,6 +466,11 @@ INSTANCE = (
         reason=MANY + ", and {name} is not among the 29 names that its class shares",
         advice=FEWER,
         cost=4.0,
+    ),
+    Row(
+        "attribute-in-own-late-dict",
+        every(found("absent"), kept_in("own late dict")),
+        form="WITH_HINT",
     ),
     Row("attribute", found("absent"), form="INSTANCE_VALUE"),
 )

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from specialist_ci.reasons.rows import Facts
 
-MANAGED = ("managed", "values", "values, dict", "dict", "split dict", "late dict", "no dict yet")
+LATE = ("late dict", "own late dict", "no dict yet")
+MANAGED = ("managed", "values", "values, dict", "dict", "split dict", *LATE)
 META = ("mutable", "slot", "other slot", "property", "overriding", "overridden")
 UNMANAGED = ("unmanaged", "unmanaged dict", "odd", "nowhere")
 
@@ -44,7 +45,7 @@ def roomy(facts: Facts) -> bool:
 
 
 def late(facts: Facts) -> bool:
-    """Whether an object got its __dict__ late, for lack of room."""
+    """Whether an object got its __dict__ late, for lack of room, and shares its keys."""
     place = facts["place"]
     return place in ("late dict", "no dict yet") or (place == "split dict" and not roomy(facts))
 

@@ -176,6 +176,10 @@ STORE = (
         advice="an object that contains the other instead of inheriting from it",
         cost=1.5,
     ),
-    Row("store-in-dict", every(stored("absent"), kept_in("dict")), form="WITH_HINT"),
+    Row(
+        "store-in-dict",
+        every(stored("absent"), kept_in("dict", "own late dict")),
+        form="WITH_HINT",
+    ),
     Row("store", stored("absent"), form="INSTANCE_VALUE"),
 )
