@@ -30,7 +30,7 @@ import os
 
 
 def convert(value):
-    return value - {number}
+    return 1 if value < {number} else 0
 
 
 with open(os.environ["SPECIALIST_CI_TEST_LOG"], "a") as log:
@@ -151,7 +151,7 @@ def test_what_does_not_reproduce_is_forgotten(runs: Runs, diff: Answer, cache_fo
     """An entry that a measurement contradicts neither decides nor stays."""
     odd = runs.log.with_name("log.odd")
     odd.touch()
-    diff("slow", "slow")  # integers only: the subtraction specializes
+    diff("slow", "slow")  # integers only: the comparison specializes
     odd.unlink()
     runs.drawing.commit({"bench.py": BENCH.format(number="32") + "# a comment\n"}, "as slow")
     runs.count()
