@@ -789,6 +789,8 @@ _HELPERS = (
     "class D(dict): pass\nclass L(list): pass\nclass S(str): pass\nclass T(tuple): pass\n"
     "N = collections.namedtuple('N', 'x y')\nn = N(1, 2)\n"
     "class X(Exception):\n    def m(self): pass\nx = X()\nx.y = 1\n"
+    "class G(tuple):\n    def __getattr__(self, name): raise AttributeError(name)\n"
+    "answering = G()\nfor number in range(40): setattr(answering, f'y{number}', 1)\n"
     # Their __dict__ comes late, and holds more names than a class shares.
     "few, many, full = T(), T(), S()\nfew.y = 1\n"
     "for number in range(40): setattr(many, f'y{number}', 1); setattr(full, f'y{number}', 1)\n"
@@ -1091,6 +1093,8 @@ OTHERS = {
             ("many", "y9"),
             ("full", "y39"),
             ("many", "count"),
+            ("answering", "y9"),
+            ("answering", "count"),
             ("E", "A"),
             ("E.A", "value"),
             ("E.A", "name"),

@@ -449,12 +449,12 @@ def _analyze(kind: type, name: str, store: bool) -> "tuple[str, Operand]":
     elif not internals.generic_getattr(kind):
         has_getattr = _lookup(kind, "__getattr__")[0]
         getattribute = _lookup(kind, "__getattribute__")[1]
-        custom = type(getattribute) is FunctionType
         if _VERSION == (3, 11):
             return "overridden", None
-        if custom and not has_getattr:
+        if type(getattribute) is FunctionType and not has_getattr:
             return "getattribute", getattribute
-        if custom or not has_getattr:
+        # Up to 3.13, types in C that could inherit it have a __getattribute__ of their own.
+        if not has_getattr or getattribute is not object.__dict__["__getattribute__"]:
             return "overridden", None
         guarded = True
     found, attribute = _lookup(kind, name)
