@@ -622,7 +622,8 @@ def _class_attribute(
     store: bool,
     method: bool,
 ) -> _Facts:
-    modified, exhausted, _ = _modified(owner)
+    # What is set on a class needs no version of it, and a class has few to give away.
+    modified, exhausted = (0, False) if store else _modified(owner)[:2]
     if exhausted:
         return (
             *(name, store, method, _type_name(owner), _base(owner), "class"),
