@@ -372,3 +372,33 @@ def test_modules_of_the_project_with_names_of_the_standard_library(
     assert found.outcome.stdout == f"{root}/struct.py\n"
     (seen,) = (seen for place, seen in found.seen if place.site.argrepr == "real")
     assert seen.executions == 60
+
+
+SET_OFTEN = """
+class C:
+    def __init__(self):
+        self.x = 1
+
+def configure(number):
+    C.count = number  # set
+
+def read(c):
+    return c.x  # read
+
+for number in range(2000):
+    configure(number)
+c = C()
+for number in range(60):
+    read(c)
+"""
+
+
+def test_a_class_keeps_its_versions_for_the_program(python: Path, tmp_path: Path) -> None:
+    """From 3.13 on it has a thousand, and setting an attribute on it takes none."""
+    root = draw(tmp_path / "root", {"often.py": SET_OFTEN})
+    found = probe(python, root, ["often.py"], scratch=tmp_path)
+    assert found.outcome == found.plain
+    ((place, seen),) = (each for each in found.seen if "# read" in each[0].source_line)
+    assert place.site.state is State.SPECIALIZED
+    assert [situation.facts["exhausted"] for situation in seen.situations] == [False]
+    assert any("# set" in place.source_line for place, _ in found.seen)
