@@ -95,7 +95,10 @@ PROJECTS = {
     ),
     "mistune": Project("mistune==3.1.4", (*PYTEST, "tests"), ("src",)),
     "sqlparse": Project("sqlparse==0.5.3", (*PYTEST, "tests"), ("sqlparse",)),
-    "tabulate": Project("tabulate==0.9.0", (*PYTEST, "test"), ("tabulate",)),
+    # Two of its tests expect the textwrap of before 3.14.
+    "tabulate": Project(
+        "tabulate==0.9.0", (*PYTEST, "test", "-k", "not wrap_multiword"), ("tabulate",)
+    ),
     "pyparsing": Project(
         "pyparsing==3.2.3",
         # Its other classes run the same tests with memoization, and one test takes as long as all.
