@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from specialist_ci.formats.dump import Dump, DumpedCode, DumpedSite
 from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.gate import watching_terminations
 from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
 
 _TIMEOUT = 120  # seconds
@@ -66,7 +67,8 @@ def start(
     sources = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
     control = Control.make(scratch.resolve(), "head", root=root, sources=sources)
     environment = environment_of(python, control.folder, root, env)
-    return control, execute([str(python), *arguments], cwd=cwd or root, env=environment)
+    with watching_terminations(control, python):
+        return control, execute([str(python), *arguments], cwd=cwd or root, env=environment)
 
 
 def collect(

@@ -24,8 +24,9 @@ class Readings:
         """Watch the list of (path, module code), which grows while the program runs."""
         self._noted = noted
         self._known = 0  # modules of the list whose code objects are among these:
-        self._codes: list[CodeType] = []
-        self._earlier: dict[int, list[bytes]] = {}
+        self.codes: list[CodeType] = []
+        self.moments: list[list[bytes]] = []  # of each of them
+        self._numbers: dict[int, int] = {}  # by the identity of the code
         self._collections = 0
         self._next = _FIRST
         gc.callbacks.append(self._collected)
@@ -37,7 +38,8 @@ class Readings:
 
     def earlier(self, code: "CodeType") -> "tuple[bytes, ...]":
         """Return the bytecode as it was before, oldest first, without repetitions."""
-        return tuple(self._earlier.get(id(code), ()))
+        number = self._numbers.get(id(code))
+        return () if number is None else tuple(self.moments[number])
 
     def _collected(self, phase: str, _info: "dict[str, Any]") -> None:
         if phase == "stop":
@@ -48,9 +50,8 @@ class Readings:
 
     def _read(self) -> None:
         self._learn()
-        for code in self._codes:
+        for code, earlier in zip(self.codes, self.moments, strict=True):
             bytecode = code._co_code_adaptive  # type: ignore[attr-defined] # not public
-            earlier = self._earlier.setdefault(id(code), [])
             if not earlier or earlier[-1] != bytecode:
                 earlier.append(bytecode)
 
@@ -61,4 +62,7 @@ class Readings:
         self._known = len(self._noted)
         for code in codes:  # grows while it is walked
             codes.extend(constant for constant in code.co_consts if type(constant) is kind)
-        self._codes += codes
+        for number, code in enumerate(codes, len(self.codes)):
+            self._numbers.setdefault(id(code), number)
+        self.codes += codes
+        self.moments += [[] for _ in codes]

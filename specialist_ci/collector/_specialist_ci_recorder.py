@@ -22,6 +22,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 
 from _specialist_ci_children import watch_calls, watch_fork_exec, watch_starts
 from _specialist_ci_endings import watch_forks, watch_last_calls
+from _specialist_ci_gate import be_held, watch_termination
 from _specialist_ci_readings import Readings
 from _specialist_ci_standins import leave_traceback, standing_in, unnoticed, watch_audit_hooks
 from _specialist_ci_termination import answer_requests, watch_kills, watch_signal_module
@@ -66,9 +67,11 @@ _MONITORING_TOOL = 4  # ids 0, 1, 2 and 5 are for debuggers, coverage, profilers
 
 
 _SIZE = 4  # bytes of the length before each object of a dump
+END = bytes(_SIZE)
+"""Behind the records of a dump: one without it was cut short."""
 
 
-def _dump(value: "dict[str, Any] | tuple[Any, ...] | None", file: "BinaryIO") -> None:
+def dump(value: "dict[str, Any] | tuple[Any, ...] | None", file: "BinaryIO") -> None:
     """Write one object behind its length, since reading by marshal.load is twice as slow."""
     data = marshal.dumps(value)
     file.write(len(data).to_bytes(_SIZE, "little") + data)
@@ -87,8 +90,17 @@ class _Recorder:
         self.frozen: dict[int, tuple[str, CodeType]] = {}  # by the identity of the code
         self.tracers: set[str] = set()
         self.readings = Readings(self.noted)
+        self.kept = (  # for memory.py, which begins here and knows the types by these
+            sys.version,
+            sys.getfilesystemencoding(),
+            dump.__code__,
+            self.noted,
+            self.readings.codes,
+            self.readings.moments,
+        )
         self.executors = _executors()
         self.explaining = _explaining(control)
+        self.is_held = False
         self._begin(b"")
 
     def _begin(self, how: bytes) -> None:
@@ -242,7 +254,7 @@ class _Recorder:
             "jit": jit,
             "modules": [("__main__", os.path.join(self.folder, self.script)), *_modules()],
         }
-        _dump(header, file)
+        dump(header, file)
         addresses = []
         for path, code in self._codes():
             bytecode = code._co_code_adaptive  # type: ignore[attr-defined] # not public
@@ -258,11 +270,11 @@ class _Recorder:
                 code.co_names,
                 self.readings.earlier(code),
             )
-            _dump(record, file)
+            dump(record, file)
             if jit:
                 addresses.append(id(code))
-        file.write(bytes(_SIZE))  # the end: a dump without it was cut short
-        _dump(self.executors.traces(addresses) if jit else None, file)
+        file.write(END)
+        dump(self.executors.traces(addresses) if jit else None, file)
 
     def tell(self, reason: str) -> None:
         """Leave a mark that the program starts a Python that will not be measured."""
@@ -279,6 +291,15 @@ class _Recorder:
             self._begin(b"fork")
         except OSError:
             self.over = True  # the measurement is over, and its folder is gone
+        if self.is_held:
+            be_held(self.control, self.name, self.kept)
+
+    def be_held(self) -> None:
+        """Be measured where SIGTERM comes unannounced, this process and those that it forks."""
+        if self.executors is None:  # else the code is not where it would be looked for
+            self.is_held = True
+            be_held(self.control, self.name, self.kept)
+            watch_termination()
 
     def finish(self) -> None:
         """Write the raw dump; whatever goes wrong stays out of the program's way.
@@ -443,7 +464,8 @@ def start(control: str) -> None:
     watch_audit_hooks()
     watch_last_calls(recorder.finish)
     watch_forks(recorder.restart)
-    answer_requests(recorder.finish)
+    if answer_requests(recorder.finish):
+        recorder.be_held()
     watch_kills(os.path.join(control, "raw"), recorder.finish)
     watch_starts(recorder.tell)
     for name, function in (("_posixsubprocess", "fork_exec"), ("subprocess", "_fork_exec")):

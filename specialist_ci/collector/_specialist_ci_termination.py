@@ -4,13 +4,14 @@ SIGTERM keeps its default action, since a handler in Python can come too late: a
 arrives just before a blocking call is not looked at until that returns, and then nothing
 ends the process. So the sender first asks, by SIGURG, which is ignored by default, more than
 once if need be, and waits until the state is written. What anything but Python sends, nobody
-announces: such a process is missed, and counted.
+announces: there the process is held, where it can be (``_specialist_ci_gate.py``).
 """
 
 import _signal  # the module signal is larger, and the program may never import it
 import os
 import time
 
+from _specialist_ci_gate import watch_termination
 from _specialist_ci_standins import replace_in_os, standing_in
 
 # Only for type checkers: importing typing would cost the measured process milliseconds.
@@ -29,18 +30,23 @@ _PAUSE = 0.001  # seconds
 _handlers: "list[object]" = []
 
 
-def answer_requests(finish: "Callable[[], None]") -> None:
-    """Write the state whenever another measured process asks for it."""
+def answer_requests(finish: "Callable[[], None]") -> bool:
+    """Write the state whenever another measured process asks for it.
+
+    Return whether it may: a subinterpreter handles no signals.
+    """
 
     def requested(_number: int, _frame: "FrameType | None") -> None:
         finish()
 
-    if _signal.getsignal(_REQUEST) == _signal.SIG_DFL:
-        try:
-            _signal.signal(_REQUEST, requested)
-        except ValueError:
-            return  # a subinterpreter may not
-        _handlers.append(requested)
+    if _signal.getsignal(_REQUEST) != _signal.SIG_DFL:
+        return False
+    try:
+        _signal.signal(_REQUEST, requested)
+    except ValueError:
+        return False
+    _handlers.append(requested)
+    return True
 
 
 def watch_kills(raw: str, finish: "Callable[[], None]") -> None:
@@ -71,6 +77,8 @@ def watch_signal_module(module: "dict[str, Any]", finish: "Callable[[], None]") 
     def hiding(original: "Callable[..., Any]") -> "Callable[..., Any]":
         def function(*args: object, **kwargs: object) -> object:
             handler = original(*args, **kwargs)
+            if args == (_signal.SIGTERM, default):
+                watch_termination()
             return default if handler in _handlers else handler
 
         for attribute in ("__doc__", "__module__", "__name__", "__qualname__"):

@@ -41,29 +41,31 @@ _FORMS: dict[str, str] = {
 }
 SITES = {opcode.opmap[family]: family for family in _FORMS.values()}
 """The families of this version under their own names, by the opcode that is no form."""
-_CACHES: dict[str, int]  # in code units
-_NAMES: dict[int, str]
+NAMES: dict[int, str]
+"""The names of this version's opcodes, of forms too, by number."""
+CACHES: dict[str, int]
+"""How many code units of cache follow an opcode, by its name; none where it is not there."""
 
 if VERSION >= (3, 13):
-    _NAMES = {number: name for name, number in opcode.opmap.items()}
-    _NAMES.update({number: name for name, number in _OPCODES._specialized_opmap.items()})
-    _CACHES = {name: sum(entries.values()) for name, entries in _OPCODES._cache_format.items()}
+    NAMES = {number: name for name, number in opcode.opmap.items()}
+    NAMES.update({number: name for name, number in _OPCODES._specialized_opmap.items()})
+    CACHES = {name: sum(entries.values()) for name, entries in _OPCODES._cache_format.items()}
 else:
     import dis
 
     _DIS: "Any" = dis
-    _NAMES = dict(enumerate(_DIS._all_opname))
-    _CACHES = dict(zip(opcode.opname, _OPCODES._inline_cache_entries, strict=False))
+    NAMES = dict(enumerate(_DIS._all_opname))
+    CACHES = dict(zip(opcode.opname, _OPCODES._inline_cache_entries, strict=False))
 
-SIZES = {number: 2 + 2 * _CACHES[family] for number, family in SITES.items()}
+SIZES = {number: 2 + 2 * CACHES[family] for number, family in SITES.items()}
 """How many bytes of bytecode a site takes, its cache included, by opcode."""
 
-SPECIALIZED = frozenset(number for number, name in _NAMES.items() if name in _FORMS)
+SPECIALIZED = frozenset(number for number, name in NAMES.items() if name in _FORMS)
 """The opcodes that are forms."""
 
 TELLING = frozenset(
     number
-    for number, name in _NAMES.items()
+    for number, name in NAMES.items()
     if name in _FORMS or number in SITES or name.endswith("_ADAPTIVE")
     if VERSION >= (3, 12) or not name.startswith(("PRECALL", "CALL"))
 )
@@ -172,7 +174,7 @@ def _read_hidden(family: str, name: str, counter: int) -> Reading:
 
 def read(family: str, number: int, counter: int) -> Reading:
     """Return the reading of the opcode in place and its counter, in quickened code."""
-    name = _NAMES[number]
+    name = NAMES[number]
     if name.endswith("_ADAPTIVE"):
         return _read_adaptive_311(counter)
     if _FORMS.get(name) == family:
@@ -230,12 +232,12 @@ def sharpen(
     them a site was specialized anew when its form or its cache changed, when its misses
     became fewer, or when it was generic meanwhile.
     """
-    size = 2 * _CACHES[raw]
+    size = 2 * CACHES[raw]
     anew, lost = 0, False
     before: tuple[str, bytes] | None = None
     last_misses = 0
     for moment in moments:
-        form = _NAMES[moment[offset]]
+        form = NAMES[moment[offset]]
         if _FORMS.get(form) != raw:
             lost = before is not None
             continue
@@ -257,7 +259,7 @@ def counter_of(adaptive: bytes, offset: int) -> int:
 def is_quickened(adaptive: bytes) -> bool:
     """Return whether 3.11 has quickened the code: it runs generic opcodes until then."""
     return VERSION >= (3, 12) or any(
-        _NAMES[adaptive[unit]] == "RESUME_QUICK" for unit in range(0, len(adaptive), 2)
+        NAMES[adaptive[unit]] == "RESUME_QUICK" for unit in range(0, len(adaptive), 2)
     )
 
 
@@ -274,7 +276,7 @@ def never_reached(canonical: bytes, adaptive: bytes) -> frozenset[int]:
     never = False
     offset, size = 0, len(canonical)
     while offset < size:
-        name, current = _NAMES[canonical[offset]], _NAMES[adaptive[offset]]
+        name, current = NAMES[canonical[offset]], NAMES[adaptive[offset]]
         if name in _LEAVING or (offset in labels and name != "FOR_ITER"):
             never = False
         if canonical[offset] in SITES:
@@ -283,5 +285,5 @@ def never_reached(canonical: bytes, adaptive: bytes) -> frozenset[int]:
                 found.add(offset)
             elif counter == _FRESH:
                 never = current == name or _read_hidden(name, current, counter) is COLD
-        offset += 2 + 2 * _CACHES.get(name, 0)
+        offset += 2 + 2 * CACHES.get(name, 0)
     return frozenset(found)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,7 @@ from specialist_ci.formats.dump import Dump, load_dumps
 _COLLECTOR = Path(__file__).parents[1] / "collector"
 # By import, since a script's own bytecode is never kept.
 _DECODE = "import sys; sys.path.insert(0, sys.argv[1]); import decode; decode.main(sys.argv[2])"
+_RECOVER = "import sys; sys.path.insert(0, sys.argv[1]); import memory; memory.main(*sys.argv[2:])"
 
 _FORKED = b"fork"  # in a started file
 # In unmeasured files: a Python that was to run nothing, code that went to a subinterpreter,
@@ -39,8 +41,9 @@ class Control:
     """One run's folder: the collector's code, what it is told, and what it leaves.
 
     ``raw`` holds a file for each process, whose suffix tells how far it got: started,
-    raw (its state), failed (the reason), and after decoding also cut (short) and
-    foreign (of another interpreter). An unmeasured file holds the reason why a process
+    raw (its state), memory (that of a process which SIGTERM ended, until its state is found
+    in it), failed (the reason), and after decoding also cut (short) and foreign (of another
+    interpreter). An unmeasured file holds the reason why a process
     that another one started cannot be seen; docs/processes.md has them all.
     """
 
@@ -64,20 +67,7 @@ class Control:
 
     def collect(self, python: Path, side: str) -> tuple[Dump, ...]:
         """Let the measured interpreter decode what its processes left; return their dumps."""
-        outcome = process.run(
-            [
-                str(python),
-                "-I",
-                "-S",
-                "-c",
-                _DECODE,
-                str(self.folder / "collector"),
-                str(self.folder),
-            ],
-            cwd=self.folder,
-            env={},
-            what=f"{side}: reading the dumps",
-        )
+        outcome = self._run(python, f"{side}: reading the dumps", _DECODE)
         if outcome.status != 0:
             raise MeasurementError(
                 f"{side}: reading the dumps {process.describe_failure(outcome)}",
@@ -85,6 +75,26 @@ class Control:
                 detail=process.tail(outcome),
             )
         return load_dumps(self.folder / "dumps")
+
+    def recover(self, python: Path, name: str, address: int) -> None:
+        """Let the measured interpreter find a process's state in the copy of its memory.
+
+        It begins to look at that address. The copy is gone afterwards; where nothing came of it,
+        the process counts as missed.
+        """
+        with suppress(MeasurementError):
+            self._run(python, "reading a process's memory", _RECOVER, name, str(address))
+        (self.folder / "raw" / f"{name}.memory").unlink(missing_ok=True)
+
+    def _run(self, python: Path, what: str, code: str, *arguments: str) -> process.Outcome:
+        """Run code with the collector on its path, which gets the control folder first."""
+        collector = str(self.folder / "collector")
+        return process.run(
+            [str(python), "-I", "-S", "-c", code, collector, str(self.folder), *arguments],
+            cwd=self.folder,
+            env={},
+            what=what,
+        )
 
     def count(self, suffix: str) -> int:
         """Return how many processes got as far as the suffix says."""

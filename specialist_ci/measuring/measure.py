@@ -16,6 +16,7 @@ from specialist_ci.measuring.control import Control
 from specialist_ci.measuring.elsewhere import find_imports, judge_imports
 from specialist_ci.measuring.executions import watching
 from specialist_ci.measuring.failing import command_failed
+from specialist_ci.measuring.gate import watching_terminations
 from specialist_ci.measuring.outputs import digest
 from specialist_ci.measuring.runner import import_path
 from specialist_ci.measuring.sharding import is_empty, require_pytest, require_split, sharded
@@ -128,7 +129,7 @@ def measure(
     sources = select_sources(checkout.python_files, plan.source, plan.exclude)
     excludes = unmatched(checkout.python_files, plan.exclude)
     control = Control.make(scratch, checkout.side, root=checkout.root, sources=sources)
-    with watching(python) as executions:
+    with watching_terminations(control, python), watching(python) as executions:
 
         def wait() -> None:
             executions.read()
