@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from processes import instructions, run, spread
@@ -26,6 +26,7 @@ from tabulate import tabulate
 import specialist_ci
 from specialist_ci.environments.interpreters import find_interpreter
 from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.gate import watching_terminations
 from specialist_ci.measuring.identity import identify
 from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
 
@@ -102,13 +103,14 @@ SCRIPTS = ("-c pass", "short.py", "long.py")
 @contextmanager
 def surroundings(root: Path, python: Path) -> Iterator[Callable[[], tuple[Environ, Environ]]]:
     """Give what returns the variables of a plain run, and of one under a new collector."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         scratch = Path(folder)
         environment = deterministic_environment(os.environ, {})
         identify(python, scratch, environment)
 
         def both() -> tuple[Environ, Environ]:
             control = Control.make(scratch, "base", root=root, sources=())
+            held.enter_context(watching_terminations(control, python))
             env = measured_environment(
                 environment, python=python, control=control.folder, root=root, original=root
             )

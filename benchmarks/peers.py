@@ -17,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from tabulate import tabulate
 
 from specialist_ci.environments.interpreters import find_interpreter
 from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.gate import watching_terminations
 from specialist_ci.measuring.identity import identify
 from specialist_ci.measuring.surroundings import deterministic_environment, measured_environment
 
@@ -126,6 +128,7 @@ class Start(NamedTuple):
     before: tuple[str, ...] = ()  # arguments of the interpreter before the suite's
     env: Mapping[str, str] = MappingProxyType({})  # on top of the environment
     left: Callable[[], int] = _nothing  # how many processes left what the variant is for
+    around: Callable[[], AbstractContextManager[None]] = nullcontext  # the run
 
 
 class Variant(NamedTuple):
@@ -185,7 +188,11 @@ class Bench(NamedTuple):
         env = measured_environment(
             self.environment, python=self.python, control=control.folder, root=root, original=root
         )
-        return Start(env=env, left=lambda: control.count("raw"))
+        return Start(
+            env=env,
+            left=lambda: control.count("raw"),
+            around=lambda: watching_terminations(control, self.python),
+        )
 
     def _covered(self, root: Path, out: Path) -> Start:
         settings = out / "coveragerc"
@@ -223,7 +230,8 @@ class Bench(NamedTuple):
             paths = [str(path) for path in (root / "src", root) if path.is_dir()]
             env = {**self.environment, "PYTHONPATH": os.pathsep.join(paths), **start.env}
             argv = [str(self.python), *start.before, *suite.arguments]
-            taken = by(argv, root, env)
+            with start.around():
+                taken = by(argv, root, env)
             expected = suite.processes if variant.follows else 1
             if variant.name != PLAIN and start.left() < expected:
                 raise SystemExit(f"it left results of {start.left()} of {expected} processes")

@@ -88,12 +88,13 @@ class _Recorder:
         self.script = ""
         self.noted: list[tuple[str, CodeType]] = []  # with absolute paths
         self.frozen: dict[int, tuple[str, CodeType]] = {}  # by the identity of the code
-        self.tracers: set[str] = set()
+        self.tracers: list[str] = []  # each once
         self.readings = Readings(self.noted)
         self.kept = (  # for memory.py, which begins here and knows the types by these
             sys.version,
             sys.getfilesystemencoding(),
             dump.__code__,
+            self.tracers,
             self.noted,
             self.readings.codes,
             self.readings.moments,
@@ -154,13 +155,15 @@ class _Recorder:
             threading.get("_profile_hook"),
         ):
             if tracer is not None:
-                self.tracers.add(getattr(tracer, "__module__", None) or type(tracer).__module__)
+                self._met(getattr(tracer, "__module__", None) or type(tracer).__module__)
         if hasattr(sys, "monitoring"):
             for tool in map(sys.monitoring.get_tool, range(6)):
                 if tool is not None:
-                    self.tracers.add(str(tool))
-        if self.tracers:  # after every import: nothing is built where nothing traces
-            self.tracers -= _OURS
+                    self._met(str(tool))
+
+    def _met(self, tracer: str) -> None:
+        if tracer not in _OURS and tracer not in self.tracers:
+            self.tracers.append(tracer)
 
     def arrived(self, module: "dict[str, Any]") -> None:
         """Adapt a module that was just imported and runs other modules' code by itself."""
@@ -187,7 +190,7 @@ class _Recorder:
 
         def noting(*args: object, **kwargs: object) -> object:
             if tracer is not None and tracer != _FROM_OUTSIDE:
-                self.tracers.add(tracer)  # it traces what it runs, and is gone at exit
+                self._met(tracer)  # it traces what it runs, and is gone at exit
             try:
                 result = function(*args, **kwargs)
             except BaseException as error:

@@ -191,16 +191,18 @@ class _Process:
 
     def __init__(self, memory: _Memory, kept: int) -> None:
         self._memory = memory
-        version, encoding, code, self._noted, self._codes, self._moments = memory.tuple_at(kept)
+        version, encoding, code, tracers, *lists = memory.tuple_at(kept)
+        self._noted, self._codes, self._moments = lists
         self._types = {
             "tuple": memory.type_of(kept),
             "text": memory.type_of(version),
             "code": memory.type_of(code),
             "bytes": memory.type_of(memory.in_code(code, "co_linetable")),
-            "list": memory.type_of(self._noted),
+            "list": memory.type_of(tracers),
         }
         self.version = self._get("text", version)
         self.encoding = self._get("text", encoding)
+        self.tracers = [self._get("text", tracer) for tracer in self._get("list", tracers)]
 
     def _get(self, kind: str, address: int) -> "Any":
         """Return an object of a type, or the addresses of its items; it is of no other."""
@@ -285,7 +287,7 @@ def main(control: str, name: str, address: str) -> None:
         header = {
             "version": process.version,
             "encoding": process.encoding,
-            "tracers": [],
+            "tracers": sorted(process.tracers),
             "jit": False,
             "modules": [],
         }
