@@ -16,6 +16,7 @@ from specialist_ci.explaining.targets import plan
 from specialist_ci.formats.snapshot import Provenance, Suite
 from specialist_ci.measuring.building import build_snapshot
 from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.gate import watching_terminations
 
 PROVENANCE = Provenance(
     tool="0",
@@ -83,12 +84,13 @@ def again(
     sources = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
     control = Control.make(scratch, "head", root=root, sources=sources)
     (control.folder / "plan").write_bytes(marshal.dumps(plan(places, root), 2))
-    outcome = execute(
-        [str(python), *arguments],
-        cwd=root,
-        env=environment_of(python, control.folder, root, env),
-        timeout=300,
-    )
+    with watching_terminations(control, python, explaining=True):
+        outcome = execute(
+            [str(python), *arguments],
+            cwd=root,
+            env=environment_of(python, control.folder, root, env),
+            timeout=300,
+        )
     assert not control.failures()
     return outcome, merge(*read_facts(control.folder))
 

@@ -15,13 +15,18 @@ import sys
 # Only for type checkers: importing typing would cost the measured process milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
     from typing import Any
+
+    Handler = Callable[[int, "FrameType | None"], None]
 
 _DOOR = "gate"  # in the control directory, where somebody watches
 _NAME_SIZE, _ADDRESS_SIZE = 56, 8  # bytes of what is said first
 _DESCRIPTORS = (1000, 200)  # of the socket: not what a program would be given or ask for
 
 _modules: "dict[str, Any]" = {}
+_finishing: "list[Handler]" = []
 _held: "dict[int, int]" = {}  # the descriptor and what it leads to (an inode), once there is one
 
 
@@ -39,14 +44,36 @@ def be_held(control: str, name: str, kept: "tuple[Any, ...]") -> None:
             return  # nobody watches any more, or no descriptor is free
 
 
-def watch_termination() -> None:
-    """Be held when SIGTERM comes, unless something else than its default action is set."""
+def watch_termination(finish: "Callable[[], None] | None" = None) -> None:
+    """Be held when SIGTERM comes, unless something else than its default action is set.
+
+    In a run that explains, ``finish`` is called then, by Python: its facts are nowhere else. Who
+    watches sees to it that this comes to an end.
+    """
+    if finish is not None:
+        _finishing[:] = [_ending(finish)]
     if _held and _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
+        for handler in _finishing:
+            _signal.signal(_signal.SIGTERM, handler)
         (descriptor,) = _held
         faulthandler = _module("faulthandler")
         # What was set since has taken its handler away, and it does not know.
         faulthandler.unregister(_signal.SIGTERM)
         faulthandler.register(_signal.SIGTERM, file=descriptor, all_threads=False, chain=True)
+
+
+def is_ours(handler: object) -> bool:
+    """Return whether something is the handler that calls ``finish``."""
+    return handler in _finishing
+
+
+def _ending(finish: "Callable[[], None]") -> "Handler":
+    def handler(number: int, _frame: "FrameType | None") -> None:
+        finish()
+        _signal.signal(number, _signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    return handler
 
 
 def _module(name: str) -> "Any":

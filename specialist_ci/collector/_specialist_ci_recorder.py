@@ -302,7 +302,7 @@ class _Recorder:
         if self.executors is None:  # else the code is not where it would be looked for
             self.is_held = True
             be_held(self.control, self.name, self.kept)
-            watch_termination()
+            watch_termination(None if self.explaining is None else self.finish)
 
     def finish(self) -> None:
         """Write the raw dump; whatever goes wrong stays out of the program's way.

@@ -11,7 +11,7 @@ import _signal  # the module signal is larger, and the program may never import 
 import os
 import time
 
-from _specialist_ci_gate import watch_termination
+from _specialist_ci_gate import is_ours, watch_termination
 from _specialist_ci_standins import replace_in_os, standing_in
 
 # Only for type checkers: importing typing would cost the measured process milliseconds.
@@ -79,7 +79,7 @@ def watch_signal_module(module: "dict[str, Any]", finish: "Callable[[], None]") 
             handler = original(*args, **kwargs)
             if args == (_signal.SIGTERM, default):
                 watch_termination()
-            return default if handler in _handlers else handler
+            return default if handler in _handlers or is_ours(handler) else handler
 
         for attribute in ("__doc__", "__module__", "__name__", "__qualname__"):
             setattr(function, attribute, getattr(original, attribute))

@@ -15,6 +15,7 @@ from specialist_ci.formats.dump import Dump
 from specialist_ci.formats.paths import from_text, to_text
 from specialist_ci.formats.snapshot import Condition, State
 from specialist_ci.measuring.control import Control
+from specialist_ci.measuring.gate import watching_terminations
 from specialist_ci.measuring.identity import compile_collector
 from specialist_ci.measuring.measure import Checkout, run_suite
 from specialist_ci.measuring.measure import Plan as Wanted
@@ -56,21 +57,23 @@ def observe(
     planned = plan([places[number] for number in numbers], checkout.root)
     (control.folder / "plan").write_bytes(marshal.dumps(planned, _FORMAT))
     compile_collector(wanted.python, scratch, environment)
+    python = held.python if held else wanted.python
     try:
-        outcome = run_suite(
-            checkout,
-            wanted,
-            control,
-            environment=environment,
-            scratch=scratch,
-            held=held,
-            on_wait=on_wait,
-        )
+        with watching_terminations(control, python, explaining=True):
+            outcome = run_suite(
+                checkout,
+                wanted,
+                control,
+                environment=environment,
+                scratch=scratch,
+                held=held,
+                on_wait=on_wait,
+            )
         if outcome.status not in statuses:
             return _failed(checkout.side, f"the command {describe_failure(outcome)}")
         if output is not None and digest(outcome) != output:
             return _failed(checkout.side, "the command wrote something else than in the first run")
-        dumps = control.collect(held.python if held else wanted.python, checkout.side)
+        dumps = control.collect(python, checkout.side)
     except MeasurementError as error:
         return _failed(checkout.side, error.message.removeprefix(f"{checkout.side}: "))
     observations = {

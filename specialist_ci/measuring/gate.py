@@ -7,13 +7,15 @@ the copying takes, which is some milliseconds.
 import errno
 import os
 import re
+import signal
 import socket
 import struct
 import sys
 import threading
+import time
 from array import array
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +31,10 @@ _NAME = re.compile(rb"([0-9]+)-[0-9a-f]{8}")
 _WAITING = 128  # that may have called and not been heard
 _CHUNK = 1 << 20  # bytes that are copied at once
 
+_TICK = 0.001  # seconds between two looks at a process that is to write by itself
+_AGAIN = 0.02  # seconds until it is woken, and then twice as many each time
+_BEGINS = 2.0  # seconds until it has begun to write
+
 # Documentation/admin-guide/mm/pagemap.rst: of each page, whether it is in memory or in swap.
 _IN_USE = 3 << 62
 _MOST = 1 << 30  # bytes of memory that are copied of one process
@@ -37,15 +43,19 @@ _WORD = struct.Struct("=Q")
 
 
 @contextmanager
-def watching_terminations(control: Control, python: Path) -> Iterator[None]:
+def watching_terminations(
+    control: Control, python: Path, *, explaining: bool = False
+) -> Iterator[None]:
     """Have the state of measured processes that SIGTERM ends in the block written, too.
 
-    ``python`` is the measured interpreter. Where the system does not let us (another one than
-    Linux, no right to look at them), such processes end as ever and are missed.
+    ``python`` is the measured interpreter. In a run that explains, such a process writes by
+    itself what it knows, and is killed where it does not come to that. Where the system does not
+    let us (another one than Linux, no right to look at them), such processes end as ever and are
+    missed.
     """
     with ExitStack() as held:
         try:
-            gate = _Gate(control, python, held)
+            gate = _Gate(control, python, held, explaining=explaining)
         except OSError:
             held.close()
             yield
@@ -62,13 +72,16 @@ def watching_terminations(control: Control, python: Path) -> Iterator[None]:
 class _Gate:
     """The processes that may come to be held, by their connection to us."""
 
-    def __init__(self, control: Control, python: Path, held: ExitStack) -> None:
+    def __init__(
+        self, control: Control, python: Path, held: ExitStack, *, explaining: bool
+    ) -> None:
         """Open the door; raises OSError where there cannot be one."""
         if sys.platform != "linux":
             raise OSError
         self._control = control
         self._python = python
         self._raw = control.folder / "raw"
+        self._take = self._urge if explaining else self._copy
         self._copies: list[tuple[str, int]] = []  # name and address
         self._selector = held.enter_context(DefaultSelector())
         self._listener = held.enter_context(socket.socket(socket.AF_UNIX))
@@ -140,23 +153,54 @@ class _Gate:
             self._forget(connection)
 
     def _held(self, connection: socket.socket, name: str, address: int) -> None:
-        """Copy the memory of a process that has begun to tell where it is, or has ended."""
+        """Take what a process knows that has begun to tell where it is, or let go of it."""
         if not self._said(connection, socket.MSG_PEEK):
-            return
-        ended = (self._raw / f"{name}.{suffix}" for suffix in ("raw", "failed"))
-        if not any(path.exists() for path in ended):
+            return  # it has ended otherwise
+        if not self._is_written(name):
             credentials = connection.getsockopt(
                 socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
             )
             pid, _, _ = _CREDENTIALS.unpack(credentials)
-            copy = self._raw / f"{name}.memory"
-            try:
-                copy_memory(pid, copy)
-            except OSError:
-                copy.unlink(missing_ok=True)  # not ours to look at, or it was killed
-            else:
-                self._copies.append((name, address))
+            self._take(connection, pid, name, address)
         self._selector.modify(connection, EVENT_READ, self._said)
+
+    def _is_written(self, name: str) -> bool:
+        return any((self._raw / f"{name}.{suffix}").exists() for suffix in ("raw", "failed"))
+
+    def _copy(self, _connection: socket.socket, pid: int, name: str, address: int) -> None:
+        """Copy its memory."""
+        copy = self._raw / f"{name}.memory"
+        try:
+            copy_memory(pid, copy)
+        except OSError:
+            copy.unlink(missing_ok=True)  # not ours to look at, or it was killed
+        else:
+            self._copies.append((name, address))
+
+    def _urge(self, connection: socket.socket, pid: int, name: str, _address: int) -> None:
+        """Let it go on, to write what it knows and end by itself.
+
+        A signal that came just before it blocked, it did not see: another one wakes it. Where it
+        is in C for longer, it ends without.
+        """
+        begun = asked = time.monotonic()
+        again = _AGAIN
+        connection.settimeout(_TICK)
+        with suppress(ConnectionError, ProcessLookupError):
+            while not self._is_written(name):
+                with suppress(TimeoutError):
+                    if not connection.recv(_CHUNK):
+                        break  # it has ended
+                now = time.monotonic()
+                if (self._raw / f"{name}.writing").exists():
+                    continue
+                if now - begun > _BEGINS:
+                    os.kill(pid, signal.SIGKILL)
+                    break
+                if now - asked > again:
+                    asked, again = now, 2 * again
+                    os.kill(pid, signal.SIGURG)
+        connection.settimeout(None)
 
     def _said(self, connection: socket.socket, flags: int = 0) -> bool:
         """Read on; return False where there will be no more."""
