@@ -55,6 +55,7 @@ else:
 {{ {ending} $(cat ready); wait $!; }} 2> /dev/null; echo $?'''
     subprocess.run(command, shell=True, check=True, env={{**os.environ, "PYTHON": sys.executable}})
 """
+RESERVE = "mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000"  # MAP_NORESERVE is new in 3.13
 # What it does before, and then.
 WAITING = {
     "sleeping": ("", "time.sleep(60)"),
@@ -68,6 +69,10 @@ WAITING = {
     ),
     "default again": (
         "signal.signal(signal.SIGTERM, print); signal.signal(signal.SIGTERM, signal.SIG_DFL)",
+        "time.sleep(60)",
+    ),
+    "reserving memory": (
+        f"import mmap; reserved = mmap.mmap(-1, 1 << 34, {RESERVE}); reserved[1 << 33] = 1",
         "time.sleep(60)",
     ),
     "forked": (

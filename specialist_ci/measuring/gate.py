@@ -28,16 +28,18 @@ _DOOR = "gate"
 _HELLO = struct.Struct("=56sQ")  # the process's name in the control folder, and where to begin
 _CREDENTIALS = struct.Struct("=3i")  # struct ucred: process, user, group
 _NAME = re.compile(rb"([0-9]+)-[0-9a-f]{8}")
-_WAITING = 128  # that may have called and not been heard
+_WAITING = 1024  # that may have called and not been heard
 _CHUNK = 1 << 20  # bytes that are copied at once
 
 _TICK = 0.001  # seconds between two looks at a process that is to write by itself
 _AGAIN = 0.02  # seconds until it is woken, and then twice as many each time
 _BEGINS = 2.0  # seconds until it has begun to write
+_ENDS = 10.0  # seconds until it has written all
 
 # Documentation/admin-guide/mm/pagemap.rst: of each page, whether it is in memory or in swap.
 _IN_USE = 3 << 62
 _MOST = 1 << 30  # bytes of memory that are copied of one process
+_RESERVED = 1 << 36  # bytes of a mapping that is no heap of Python's but somebody's address space
 
 _WORD = struct.Struct("=Q")
 
@@ -87,8 +89,8 @@ class _Gate:
         self._listener = held.enter_context(socket.socket(socket.AF_UNIX))
         self._listener.settimeout(0)
         self._waker, waking = socket.socketpair()
-        self._waking = held.enter_context(waking)
-        held.enter_context(self._waker)
+        for each in (self._waker, waking):
+            held.enter_context(each)
         folder = os.open(control.folder, os.O_RDONLY)
         try:
             # The path of a socket has room for 108 bytes (unix(7)).
@@ -109,7 +111,7 @@ class _Gate:
             while self._turn():
                 pass
             while self._copies:
-                self._write(*self._copies.pop())
+                self._write()
         finally:  # nobody waits for us
             for key in list(self._selector.get_map().values()):
                 if isinstance(key.fileobj, socket.socket):
@@ -123,7 +125,7 @@ class _Gate:
                 return False
             key.data(key.fileobj)
         if not ready:  # nobody is held meanwhile
-            self._write(*self._copies.pop())
+            self._write()
         return True
 
     def _accept(self, listener: socket.socket) -> None:
@@ -192,12 +194,11 @@ class _Gate:
                     if not connection.recv(_CHUNK):
                         break  # it has ended
                 now = time.monotonic()
-                if (self._raw / f"{name}.writing").exists():
-                    continue
-                if now - begun > _BEGINS:
+                writing = (self._raw / f"{name}.writing").exists()
+                if now - begun > (_ENDS if writing else _BEGINS):
                     os.kill(pid, signal.SIGKILL)
                     break
-                if now - asked > again:
+                if now - asked > again and not writing:
                     asked, again = now, 2 * again
                     os.kill(pid, signal.SIGURG)
         connection.settimeout(None)
@@ -216,8 +217,9 @@ class _Gate:
         self._selector.unregister(connection)
         connection.close()
 
-    def _write(self, name: str, address: int) -> None:
-        self._control.recover(self._python, name, address)
+    def _write(self) -> None:
+        """Have the state found in the copy that was made last."""
+        self._control.recover(self._python, *self._copies.pop())
 
 
 def copy_memory(pid: int, target: Path) -> None:
@@ -257,16 +259,27 @@ def _copied(memory: FileIO, address: int, size: int, file: BinaryIO) -> bool:
 
 def _pieces(folder: Path) -> Iterator[tuple[int, int]]:
     """Yield address and length of what is in use of each private and writable mapping."""
-    page = os.sysconf("SC_PAGE_SIZE")
     with (folder / "pagemap").open("rb", buffering=0) as pagemap:
         for line in (folder / "maps").read_text(encoding="utf-8", errors="replace").splitlines():
             where, rights, *_ = line.split(maxsplit=2)
             if rights.startswith("rw") and rights.endswith("p"):
                 start, end = (int(number, 16) for number in where.split("-"))
-                size = (end - start) // page * _WORD.size
-                pages = array("Q", os.pread(pagemap.fileno(), size, start // page * _WORD.size))
-                for used, run in groupby(pages, key=lambda entry: bool(entry & _IN_USE)):
-                    length = sum(1 for _ in run) * page
-                    if used:
-                        yield start, length
-                    start += length
+                if end - start <= _RESERVED:
+                    yield from _in_use(pagemap, start, end)
+
+
+def _in_use(pagemap: FileIO, start: int, end: int) -> Iterator[tuple[int, int]]:
+    page = os.sysconf("SC_PAGE_SIZE")
+    while start < end:
+        size = min((end - start) // page * _WORD.size, _CHUNK)
+        data = os.pread(pagemap.fileno(), size, start // page * _WORD.size)
+        if not data:
+            return  # it has ended
+        # Most of a large mapping is of one kind.
+        alike = data == data[: _WORD.size] * (len(data) // _WORD.size)
+        pages = array("Q", data[: _WORD.size] if alike else data)
+        for used, run in groupby(pages, key=lambda entry: bool(entry & _IN_USE)):
+            length = (len(data) // _WORD.size if alike else sum(1 for _ in run)) * page
+            if used:
+                yield start, length
+            start += length
