@@ -14,6 +14,7 @@ PLAIN = {"sitecustomize", "counters", "decode", "places", "identify"} | {
         "children",
         "endings",
         "executors",
+        "gate",
         "readings",
         "recorder",
         "shard",

@@ -183,7 +183,7 @@ def run(python: Path, tree: Path, tmp_path: Path, circumstances: Circumstances) 
     )
     script = os.path.relpath(root / "bench.py", root / circumstances.folder)
     plan = Plan(command=("python", script), python=python, folder=circumstances.folder)
-    environment = deterministic_environment(surroundings(), circumstances.environment)
+    environment = deterministic_environment({**surroundings(), **circumstances.environment}, {})
     identity = identify(python, scratch, environment)
     return measure(checkout, plan, identity=identity, environment=environment, scratch=scratch)
 

@@ -74,8 +74,9 @@ def _identity():
     }
 
 
-# Half of all code, which only explaining runs need: they have it compiled when they come.
-_EXPLAINING = ("describers", "explain", "facts", "internals", "mapping", "probes", "sites")
+# Half of all code, which only explaining runs need, and processes that a shell ends: they have
+# it compiled when they come.
+_LATER = ("describers", "explain", "facts", "internals", "mapping", "memory", "probes", "sites")
 
 
 def _compile_collector():
@@ -86,7 +87,7 @@ def _compile_collector():
     sys.dont_write_bytecode = False
     for name in os.listdir(here):
         part = name.replace("_specialist_ci_", "")[:-3]
-        if name.endswith(".py") and part not in _EXPLAINING:
+        if name.endswith(".py") and part not in _LATER:
             SourceFileLoader(name[:-3], os.path.join(here, name)).get_code(name[:-3])
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _OPCODES: "Any" = opcode  # its tables differ from version to version
-_WORD = 8  # bytes of an address, and of a length
+_WORD = 8  # bytes of an address, and of a length: other systems find nothing here
 _MANY = 12_347  # a length that no other number in an object equals
 
 
@@ -29,10 +29,10 @@ class UnreadableError(Exception):
     """There is something else in memory than what we took it for."""
 
 
-def _own(value: object, size: int = 0) -> bytes:
+def _own(value: object) -> bytes:
     """Return what is in memory of an object of this process."""
     with open("/proc/self/mem", "rb", buffering=0) as memory:
-        return os.pread(memory.fileno(), size or value.__sizeof__(), id(value))
+        return os.pread(memory.fileno(), value.__sizeof__(), id(value))
 
 
 def _word(number: int) -> bytes:

@@ -346,7 +346,7 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_assignment,
         help="set a variable for the command; repeatable. PYTHONHASHSEED=0 and PYTHON_JIT=0 "
-        "are set and PYTHONNODEBUGRANGES is unset unless named here",
+        "are set, PYTHONNODEBUGRANGES and PYTHONPYCACHEPREFIX are unset unless named here",
     )
     _add_installing(parser)
     parser.add_argument(

@@ -89,6 +89,10 @@ class Errand:
         return outcome.stdout
 
 
+# As pip does by itself: the first run is not to compile what the second one reads.
+_COMPILED = ("--compile-bytecode",)
+
+
 class Installer(Protocol):
     """What uv and pip can both do; environments are named by their folder."""
 
@@ -157,7 +161,7 @@ class Uv:
     ) -> None:
         """Install requirements."""
         errand.run(
-            [self.program, "pip", "install", *_into(environment), *arguments],
+            [self.program, "pip", "install", *_COMPILED, *_into(environment), *arguments],
             cwd=cwd,
             what="installing the dependencies with uv",
         )
@@ -176,7 +180,7 @@ class Uv:
         """Build the project in a folder and install it, editable and alone, into target."""
         where = ("--target", str(target), "--editable", str(folder))
         errand.run(
-            [self.program, "pip", "install", *_into(environment), "--no-deps", *where],
+            [self.program, "pip", "install", *_COMPILED, *_into(environment), "--no-deps", *where],
             cwd=folder,
             what="building the project with uv",
         )
@@ -195,6 +199,7 @@ class Uv:
         errand.run(
             [
                 *(self.program, "sync", "--frozen", "--no-default-groups", "--no-install-project"),
+                *_COMPILED,
                 *_into(environment),
                 *chosen,
             ],

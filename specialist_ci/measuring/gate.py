@@ -66,6 +66,9 @@ def watching_terminations(
         thread.start()
         try:
             yield
+        except BaseException:
+            gate.abandoned = True  # nobody will ask for what was copied
+            raise
         finally:
             gate.stop()
             thread.join()
@@ -85,6 +88,7 @@ class _Gate:
         self._raw = control.folder / "raw"
         self._take = self._urge if explaining else self._copy
         self._copies: list[tuple[str, int]] = []  # name and address
+        self.abandoned = False
         self._selector = held.enter_context(DefaultSelector())
         self._listener = held.enter_context(socket.socket(socket.AF_UNIX))
         self._listener.settimeout(0)
@@ -110,7 +114,7 @@ class _Gate:
         try:
             while self._turn():
                 pass
-            while self._copies:
+            while self._copies and not self.abandoned:
                 self._write()
         finally:  # nobody waits for us
             for key in list(self._selector.get_map().values()):

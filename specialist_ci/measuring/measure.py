@@ -10,6 +10,7 @@ from specialist_ci.environments.wanted import Wanted
 from specialist_ci.formats.paths import to_text
 from specialist_ci.formats.snapshot import Condition, Provenance, Python, Shards, Snapshot, Suite
 from specialist_ci.measuring.building import build_snapshot
+from specialist_ci.measuring.bytecode import forget_bytecode
 from specialist_ci.measuring.command import resolve_command
 from specialist_ci.measuring.conditions import name_conditions, nothing_measured, unmatched_excludes
 from specialist_ci.measuring.control import Control
@@ -94,6 +95,7 @@ def run_suite(
     )
     if plan.shard is not None:
         measured = sharded(measured, plan.shard)
+    forget_bytecode(checkout.root, checkout.python_files)
     return process.run(
         resolve_command(plan.command, python, measured),
         cwd=checkout.root / plan.folder,

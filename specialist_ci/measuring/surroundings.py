@@ -12,6 +12,7 @@ DETERMINISTIC: Mapping[str, str | None] = {
     "PYTHONHASHSEED": "0",
     "PYTHON_JIT": "0",
     "PYTHONNODEBUGRANGES": None,
+    "PYTHONPYCACHEPREFIX": None,  # what is compiled again makes garbage, and collections
 }
 # Variables of the interpreter that can decide what specializes, and so belong to the suite.
 _DECISIVE = (
