@@ -249,6 +249,16 @@ def test_a_project_as_a_whole(installer: str, runner: Runner, drawing: Drawing) 
     assert picture(drawing.root) == TREE
 
 
+def test_what_is_installed_is_compiled(
+    installer: str, runner: Runner, drawing: Drawing, cache: Path
+) -> None:
+    """The side that runs first does not compile what the other one reads."""
+    words = ("--install", "--env", "PYTHONDONTWRITEBYTECODE=1", "--", "hot")
+    assert runner(drawing, "run", *words) == 0, (installer, runner.error)
+    (environment,) = _environments(cache)
+    assert list(environment.rglob("iniconfig/__pycache__/*.pyc"))
+
+
 def test_extras_and_groups(installer: str, runner: Runner, drawing: Drawing) -> None:
     """Both bring what they name, an extra that names another and a group that includes one too."""
     words = ("--extra", "all", "--group", "Bench", "--", "hot")
