@@ -51,10 +51,12 @@ if len(sys.argv) > 1:
         print(os.getpid(), file=file)
     {waiting}
 else:
-    command = '''rm -f ready; "$PYTHON" bench.py again & while ! [ -s ready ]; do sleep 0.01; done
+    command = '''rm -f ready; {limit} "$PYTHON" bench.py again &
+while ! [ -s ready ]; do sleep 0.01; done
 {{ {ending} $(cat ready); wait $!; }} 2> /dev/null; echo $?'''
     subprocess.run(command, shell=True, check=True, env={{**os.environ, "PYTHON": sys.executable}})
 """
+WAITER = "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
 RESERVE = "mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000"  # MAP_NORESERVE is new in 3.13
 # What it does before, and then.
 WAITING = {
@@ -66,6 +68,10 @@ WAITING = {
     "threads": (
         "for _ in range(3): threading.Thread(target=work, args=(10**9,)).start()",
         "work(10**9)",
+    ),
+    "another thread gets it": (  # and the main one, which handles it in Python, goes on to wait
+        WAITER + "; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])",
+        "os.read(os.pipe()[0], 1)",
     ),
     "default again": (
         "signal.signal(signal.SIGTERM, print); signal.signal(signal.SIGTERM, signal.SIG_DFL)",
@@ -82,13 +88,13 @@ WAITING = {
 }
 
 
-def _script(how: tuple[str, str], ending: str = "kill") -> str:
-    return KILLED.format(before=how[0], waiting=how[1], ending=ending)
+def _script(how: tuple[str, str], ending: str = "kill", limit: str = "") -> str:
+    return KILLED.format(before=how[0], waiting=how[1], ending=ending, limit=limit)
 
 
-def _run(python: Path, tmp_path: Path, how: tuple[str, str]) -> Collected:
+def _run(python: Path, tmp_path: Path, how: tuple[str, str], limit: str = "") -> Collected:
     """Run a script whose child the shell kills, and see it end as without us."""
-    root = draw(tmp_path / "root", {"work.py": WORK, "bench.py": _script(how)})
+    root = draw(tmp_path / "root", {"work.py": WORK, "bench.py": _script(how, limit=limit)})
     collected = collect(python, root, ["bench.py"], scratch=tmp_path / "scratch")
     assert collected.outcome == without_collector(python, root, ["bench.py"])
     return collected
@@ -115,6 +121,13 @@ def test_killed_by_a_shell(python: Path, tmp_path: Path, waiting: str) -> None:
     assert len(collected.dumps) == collected.control.count("started")
     assert _codes(collected)
     assert not list((collected.control.folder / "raw").glob("*.memory"))
+
+
+@pytest.mark.parametrize(("limit", "measured"), [(256, 2), (100, 1)])
+def test_few_descriptors(python: Path, tmp_path: Path, limit: int, measured: int) -> None:
+    """A process that may have few open files is measured where there is room for one more."""
+    collected = _run(python, tmp_path, WAITING["sleeping"], f"ulimit -n {limit};")
+    assert len(collected.dumps) == measured
 
 
 @pytest.mark.parametrize("waiting", WAITING)

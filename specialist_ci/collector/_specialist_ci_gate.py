@@ -40,8 +40,10 @@ def be_held(control: str, name: str, kept: "tuple[Any, ...]") -> None:
         address = id(kept).to_bytes(_ADDRESS_SIZE, sys.byteorder)
         try:
             _connect(control, name.encode().ljust(_NAME_SIZE, b"\0") + address)
-        except (OSError, ImportError):
-            return  # nobody watches any more, or no descriptor is free
+        except (OSError, ImportError):  # nobody watches any more, or no descriptor is free
+            for descriptor, inode in _held.items():
+                if _inode(descriptor) == inode:
+                    os.close(descriptor)  # of the process that forked this one
 
 
 def watch_termination(finish: "Callable[[], None] | None" = None) -> None:
@@ -56,8 +58,8 @@ def watch_termination(finish: "Callable[[], None] | None" = None) -> None:
         for handler in _finishing:
             _signal.signal(_signal.SIGTERM, handler)
         (descriptor,) = _held
-        faulthandler = _module("faulthandler")
         # What was set since has taken its handler away, and it does not know.
+        faulthandler = _module("faulthandler")
         faulthandler.unregister(_signal.SIGTERM)
         faulthandler.register(_signal.SIGTERM, file=descriptor, all_threads=False, chain=True)
 
@@ -102,7 +104,10 @@ def _connect(control: str, words: bytes) -> None:
         socket.settimeout(None)
         for descriptor in tuple(_held) or _DESCRIPTORS:
             if _inode(descriptor) in (0, _held.get(descriptor)):
-                os.dup2(socket.fileno(), descriptor, inheritable=False)
+                try:
+                    os.dup2(socket.fileno(), descriptor, inheritable=False)
+                except OSError:
+                    continue  # the process may not have so many
                 _held[descriptor] = _inode(descriptor)
                 return
     finally:
