@@ -4,7 +4,8 @@ Prints the wall time of a whole `diff` of two equal commits, as a ratio to twice
 suite: one job, two jobs, and one job with base in the cache. Each is between two runs of the plain
 suite, so that a machine that gets faster or slower does so for both. What counts is the shortest
 diff over twice the shortest plain run, since other load on the machine only ever adds; the ratios
-of neighbours are told beside it, and those of their CPU seconds.
+of neighbours are told beside it, and those of their CPU seconds. The last line has two plain suites
+at once, which is what the machine itself makes of two jobs.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cost import SITES_A_MODULE, project
@@ -29,6 +31,7 @@ DIFFS = {
     "two jobs": (("--jobs", "2", "--no-cache"), 0.6),
     "one job, base in the cache": (("--jobs", "1"), 0.55),
 }
+PAIR = "two plain suites at once"
 SUITE = """\
 import runpy
 for _ in range({}):
@@ -56,21 +59,36 @@ def plain(suite: Path, root: Path, python: Path) -> Cost:
     return run([str(python), str(suite)], root, surroundings)
 
 
+def plain_pair(suite: Path, root: Path, python: Path) -> Cost:
+    """Run the suite twice at once."""
+    with ThreadPoolExecutor(2) as pool:
+        one, other = (pool.submit(plain, suite, root, python).result for _ in range(2))
+        both = one(), other()
+    return Cost(
+        sum(cost.cpu for cost in both),
+        max(cost.memory for cost in both),
+        max(cost.wall for cost in both),
+    )
+
+
 def rounds_of(root: Path, python: Path, seconds: float, rounds: int) -> tuple[list[float], str]:
     """Return how long the plain suite took, and the table."""
     suite = make_suite(root, python, seconds)
     plain_walls: list[float] = []
     shortest: dict[str, float] = {}
-    walls: dict[str, list[float]] = {name: [] for name in DIFFS}
-    cpus: dict[str, list[float]] = {name: [] for name in DIFFS}
+    walls: dict[str, list[float]] = {name: [] for name in (*DIFFS, PAIR)}
+    cpus: dict[str, list[float]] = {name: [] for name in (*DIFFS, PAIR)}
     with tempfile.TemporaryDirectory() as cache:
         env = {**os.environ, "SPECIALIST_CI_CACHE": cache}
         command = [sys.executable, "-m", "specialist_ci", "diff", "HEAD", "HEAD"]
         named = ["--python", str(python), "--", "python", str(suite)]
         for number in range(rounds + 1):
             before = plain(suite, root, python)
-            for name, (options, _) in DIFFS.items():
-                cost = run([*command, *options, *named], root, env)
+            for name in (*DIFFS, PAIR):
+                if name == PAIR:
+                    cost = plain_pair(suite, root, python)
+                else:
+                    cost = run([*command, *DIFFS[name][0], *named], root, env)
                 after = plain(suite, root, python)
                 if number:  # the first warms the disk's cache, and ours
                     plain_walls.append(after.wall)
@@ -80,16 +98,17 @@ def rounds_of(root: Path, python: Path, seconds: float, rounds: int) -> tuple[li
                 before = after
             print(f"round {number} of {rounds}", file=sys.stderr)
     least = {name: took / 2 / min(plain_walls) for name, took in shortest.items()}
+    bars = {name: bar for name, (_, bar) in DIFFS.items()}
     rows = [
         (
             name,
             f"{least[name]:.2f}",
-            bar,
-            "yes" if least[name] <= bar else "NO",
+            bars.get(name, ""),
+            ("yes" if least[name] <= bars[name] else "NO") if name in bars else "",
             spread(walls[name], 2),
             spread(cpus[name], 2),
         )
-        for name, (_, bar) in DIFFS.items()
+        for name in least
     ]
     headers = ["diff", "shortest", "at most", "kept", "to neighbours", "CPU time"]
     return plain_walls, tabulate(rows, headers, tablefmt="github")
