@@ -41,7 +41,7 @@ PLAIN, OURS = "plain", "specialist-ci"
 
 CPU_BAR = 1.01  # ratio, of suites that run for several seconds
 SEVERAL = 3.0  # seconds
-SHORT = "has none, it is short"
+UNBARRED = "has none, it is short"
 SHOWN = 80  # characters of what a tool says when it fails
 ATTEMPTS = 5
 TIMEOUT = 300.0  # seconds of one run: far more than any takes that works
@@ -284,7 +284,7 @@ def counted(bench: Bench, suite: Suite) -> tuple[str, float, float, float, str]:
     plain, ours, *_ = bench.variants()
     cost = bench.run(suite, ours, root)  # compiles what it finds compiled later
     before, after = (bench.measure(suite, each, root, instructions) for each in (plain, ours))
-    bar = SHORT if cost.cpu < SEVERAL else _named(after / before, CPU_BAR)
+    bar = UNBARRED if cost.cpu < SEVERAL else _named(after / before, CPU_BAR)
     return suite.name, before / 1e6, after / 1e6, after / before, bar
 
 
@@ -299,7 +299,7 @@ def _judge_cpu(suite: Suite, costs: Sequence[tuple[Cost, Cost]]) -> str:
         added = statistics.median([ours.cpu - plain.cpu for plain, ours in costs])
         return _named(1000 * added / suite.processes, PROCESS_BAR)
     if statistics.median([plain.cpu for plain, _ in costs]) < SEVERAL:
-        return SHORT
+        return UNBARRED
     return _named(statistics.median([ours.cpu / plain.cpu for plain, ours in costs]), CPU_BAR)
 
 
