@@ -26,7 +26,7 @@ WAITING = """
 import os, sys, time
 memory = os.urandom(1 << 20) * int(sys.argv[1])
 print(flush=True)
-time.sleep(60)
+time.sleep(60)  # it is killed long before
 """
 MEGABYTES = (0, 50, 500)
 

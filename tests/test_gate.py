@@ -16,6 +16,7 @@ from specialist_ci.formats.dump import Dump, DumpedCode, DumpedSite
 from specialist_ci.measuring import gate
 from specialist_ci.measuring.control import Control
 
+# Elsewhere such a process counts as missed, as one does that SIGKILL ends anywhere.
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="no other system shows a process's memory in /proc"
 )
@@ -56,11 +57,13 @@ while ! [ -s ready ]; do sleep 0.01; done
 {{ {ending} $(cat ready); wait $!; }} 2> /dev/null; echo $?'''
     subprocess.run(command, shell=True, check=True, env={{**os.environ, "PYTHON": sys.executable}})
 """
+# Nothing waits so long: a process that is not killed fails the test by a timeout or its output.
+LONG = "time.sleep(60)"
 WAITER = "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
 RESERVE = "mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000"  # MAP_NORESERVE is new in 3.13
 # What it does before, and then.
 WAITING = {
-    "sleeping": ("", "time.sleep(60)"),
+    "sleeping": ("", LONG),
     "computing": ("", "while True: pass"),
     "computing in C": ("", "sum(iter(int, 1))"),
     "blocked": ("", "os.read(os.pipe()[0], 1)"),
@@ -75,15 +78,15 @@ WAITING = {
     ),
     "default again": (
         "signal.signal(signal.SIGTERM, print); signal.signal(signal.SIGTERM, signal.SIG_DFL)",
-        "time.sleep(60)",
+        LONG,
     ),
     "reserving memory": (
         f"import mmap; reserved = mmap.mmap(-1, 1 << 34, {RESERVE}); reserved[1 << 33] = 1",
-        "time.sleep(60)",
+        LONG,
     ),
     "forked": (
         "child = os.fork()\n    if child: sys.exit(-os.waitstatus_to_exitcode(os.wait()[1]))",
-        "time.sleep(60)",
+        LONG,
     ),
 }
 
@@ -186,7 +189,8 @@ HANDLING = {
 def test_own_handling(python: Path, tmp_path: Path, what: str) -> None:
     """What the program wants to become of SIGTERM, becomes of it."""
     handling, measured = HANDLING[what]
-    collected = _run(python, tmp_path, (f"import faulthandler; {handling}", "time.sleep(0.5)"))
+    outlived = "time.sleep(0.5)"  # by a program that ignores the signal, which then ends by itself
+    collected = _run(python, tmp_path, (f"import faulthandler; {handling}", outlived))
     assert len(collected.dumps) == measured
 
 
@@ -263,7 +267,7 @@ def _sites(dump: Dump) -> set[tuple[str, str, DumpedSite]]:
 def test_what_traces_is_told(python: Path, tmp_path: Path) -> None:
     """A traced process is not taken for one whose code is cold: it is missed, or says so."""
     tracing = "sys.settrace(lambda *_: None); import colorsys; work(300)"
-    collected = _run(python, tmp_path, (tracing, "time.sleep(60)"))
+    collected = _run(python, tmp_path, (tracing, LONG))
     found = [dump.tracers for dump in collected.dumps]
     # By instructions of its own from 3.12 on; before, only by what it says.
     assert sorted(found) in ([()], [(), ("__main__",)])

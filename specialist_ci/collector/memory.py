@@ -100,7 +100,7 @@ def _code_places() -> "dict[str, int]":
     names = ("co_consts", "co_names", "co_linetable", "co_qualname")
     places = {name: _place(code, _word(id(getattr(code, name)))) for name in names}
     places["line"] = _place(code, _MANY.to_bytes(4, sys.byteorder))
-    places["bytecode"] = _place(code, code._co_code_adaptive)  # type: ignore[attr-defined]
+    places["bytecode"] = _place(code, code._co_code_adaptive)  # type: ignore[attr-defined] # not public
     return places
 
 
