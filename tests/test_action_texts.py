@@ -196,9 +196,67 @@ PROJECTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "Poetry": (
         {
             "pyproject.toml": '[tool.poetry.group.dev.dependencies]\npyperf = "*"\n',
+            "poetry.lock": "",
             "bench.py": "import pyperf\n",
         },
         {"install": "true", "group": "dev"},
+    ),
+    "Poetry without a lock file": (
+        {
+            "pyproject.toml": '[tool.poetry.group.dev.dependencies]\npyperf = "*"\n',
+            "bench.py": "import pyperf\n",
+        },
+        {"install": "true", "package": "pyperf"},
+    ),
+    "uv before PEP 735": (
+        {
+            "pyproject.toml": '[tool.uv]\ndev-dependencies = ["pytest"]\n',
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true", "group": "dev"},
+    ),
+    "setup.cfg": (
+        {
+            "setup.cfg": "[options.extras_require]\nfast = x\ntests =\n  y\n  pytest>=7\n",
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true", "extra": "tests"},
+    ),
+    "broken setup.cfg": (
+        {"setup.cfg": "tests =\n", "test_a.py": "def test(): pass\n"},
+        {"install": "true", "package": "pytest"},
+    ),
+    "it needs it itself": (
+        {
+            "pyproject.toml": '[project]\nname = "x"\ndependencies = ["pytest"]\n',
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true"},
+    ),
+    "asv": (
+        {
+            "setup.py": "",
+            "asv.conf.json": '{"matrix": {"numpy": [], "pip+six": ["1.17", "1.16"], // old'
+            '\n"a": [null, ""], "b": ["<2"], "python": [], "../x": []}}',
+            "benchmarks/b.py": "def time_it(): pass\n",
+        },
+        {"install": "true", "package": "numpy\nsix==1.17\nb<2"},
+    ),
+    "asv of today": (
+        {
+            "setup.py": "",
+            "asv.conf.json": '{"matrix": {"req": {"numpy": ["2"]}, "env": {"A": ["1"]}}}',
+            "benchmarks/b.py": "def time_it(): pass\n",
+        },
+        {"install": "true", "package": "numpy==2"},
+    ),
+    "asv with variables only": (
+        {
+            "setup.py": "",
+            "asv.conf.json": '{"matrix": {"env": {"A": ["1"]}}}',
+            "benchmarks/b.py": "def time_it(): pass\n",
+        },
+        {"install": "true"},
     ),
     "requirements": (
         {"setup.py": "", "requirements/test.txt": "pytest-benchmark\n", "test_a.py": FIXTURE},

@@ -42,7 +42,8 @@ timeout = 60
 python = ["3.13", "3.14t"]
 folder = "benches"
 fail-on = ["indirect", "ratio:1.5"]
-install = { extras = ["fast"], groups = ["bench"], requirements = ["r.txt"], steps = ["a 'b c'"] }
+install = { extras = ["fast"], groups = ["bench"], requirements = ["r.txt"], \
+packages = ["p[q] <2"], steps = ["a 'b c'"] }
 
 [budgets]
 "src/a.py" = { max-failing = 0 }
@@ -77,7 +78,11 @@ def test_every_key_is_read() -> None:
     assert (table.timeout, table.python) == (60, ("3.13", "3.14t"))
     assert table.fail_on == ("indirect", "ratio:1.5")
     assert table.install == InstallTable(
-        extras=("fast",), groups=("bench",), requirements=("r.txt",), steps=(("a", "b c"),)
+        extras=("fast",),
+        groups=("bench",),
+        requirements=("r.txt",),
+        packages=("p[q] <2",),
+        steps=(("a", "b c"),),
     )
     one, two = table.suites["one"], table.suites["two"]
     assert one.command == ("python", "a bench.py", "-n", "3")
@@ -165,6 +170,7 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "install true": ("install = true", 1, "install must be false or a table"),
     "install key": ('[install]\nextra = ["a"]\n', 2, "did you mean extras?"),
     "no step": ('install.steps = [""]', 1, "install.steps is empty: write steps = ["),
+    "no package": ('install.packages = ["-e ."]', 1, "install.packages has a part"),
     "install type": ('install.groups = "a"', 1, "install.groups is no list"),
 }
 

@@ -276,6 +276,46 @@ def test_requirement_files(installer: str, runner: Runner, drawing: Drawing) -> 
     assert runner.packages == ["iniconfig==2.0.0", "toml==0.10.1"]
 
 
+def test_packages(installer: str, runner: Runner, drawing: Drawing) -> None:
+    """What the project names nowhere is installed beside it."""
+    words = ("--package", "toml == 0.10.1", "--package", "mdurl[x]<=0.1.1; os_name != 'nt'")
+    assert runner(drawing, "run", *words, "--", "hot") == 0, (installer, runner.error)
+    assert runner.packages == ["iniconfig==2.0.0", "mdurl==0.1.1", "toml==0.10.1"]
+
+
+TESTED = {**TREE, "tests/test_hot.py": "import hot\n\ndef test():\n    hot.hot(range(100))\n"}
+# What more a project has, and what --install alone then takes.
+BRINGING: dict[str, tuple[Mapping[str, str], str, str]] = {
+    "nothing": ({}, "pytest==", "nothing in the project brings pytest"),
+    "a file": (
+        {"requirements/test.txt": "pytest==8.4.2\n"},
+        "pytest==8.4.2",
+        "requirement requirements/test.txt brings pytest",
+    ),
+    "a configured group": (
+        {
+            "pyproject.toml": PYPROJECT.replace("base =", 'test = ["pytest==8.4.1"]\nbase =')
+            + "[tool.specialist-ci]\ninstall.groups = ['test', 'base']\n"
+        },
+        "pytest==8.4.1",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BRINGING)
+def test_what_the_suite_runs_by(
+    what: str, installer: str, runner: Runner, drawing: Drawing
+) -> None:
+    """Where nobody says what brings it, it is looked for in the project, and told."""
+    more, pin, told = BRINGING[what]
+    drawing.commit({**TESTED, **more})
+    assert runner(drawing, "run", "--install", "--") == 0, (installer, runner.error)
+    assert [one for one in runner.packages if one.startswith(pin)]
+    assert ("toml==0.10.1" in runner.packages) == (not told)
+    assert (f"installed with the project (found: {told})" in runner.error) == bool(told)
+
+
 def test_a_list_of_requirements(installer: str, runner: Runner, tmp_path: Path) -> None:
     """Where there is no project, requirements.txt says what is needed."""
     drawing = Drawing(tmp_path / "repository")
@@ -352,9 +392,14 @@ def test_uv_lock(runner: Runner, drawing: Drawing, uv: Path, network: None) -> N
     drawing.commit({**TREE, "pyproject.toml": PYPROJECT.replace("==2.0.0", ""), "uv.lock": lock})
     assert runner(drawing, "run", "--group", "bench", "--", "hot") == 0, runner.error
     assert runner.packages == ["iniconfig==1.1.1", "toml==0.10.1", "tomli==2.0.1"]
+    beside = ("--package", "iniconfig", "--package", "mdurl==0.1.1")
+    assert runner(drawing, "run", *beside, "--", "hot") == 0, runner.error
+    assert runner.packages == ["iniconfig==1.1.1", "mdurl==0.1.1"]
     runner.monkeypatch.setenv("PATH", _without_uv())
     assert runner(drawing, "run", "--group", "bench", "--", "hot") == 0, runner.error
     assert runner.packages == ["iniconfig==1.1.1", "toml==0.10.1", "tomli==2.0.1"]
+    assert runner(drawing, "run", *beside, "--", "hot") == 0, runner.error
+    assert runner.packages == ["iniconfig==1.1.1", "mdurl==0.1.1"]
     assert runner.result["conditions"] == []
     drawing.commit({**TREE, "uv.lock": "version = 2\n"})
     assert runner(drawing, "run", "--install", "--", "hot") == 3

@@ -530,6 +530,9 @@ def test_what_a_failure_is_likely_to_lack(
     err = capsys.readouterr().err
     assert "ModuleNotFoundError: No module named 'no_such_module'" in err
     assert "measure again, or let --install provide what it imports" in err
+    words = ["--", "python", "-m", "no_such_module"]  # runpy's words are others
+    assert main(["diff", "HEAD", "HEAD", *words]) == 3
+    assert "measure again, or let --install provide what it imports" in capsys.readouterr().err
     assert main(["diff", "HEAD~1", "HEAD"]) == 3
     err = capsys.readouterr().err
     assert "; base has no bench_a.py: make `python bench_a.py` succeed there" in err

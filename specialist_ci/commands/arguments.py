@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from specialist_ci import __version__
 from specialist_ci.comparing.policy import RULES, parse_rule
+from specialist_ci.environments.wanted import PACKAGE
 from specialist_ci.errors import UsageError
 from specialist_ci.formats.snapshot import Shards
 from specialist_ci.measuring.sharding import parse_shard
@@ -378,12 +379,14 @@ def _add_installing(parser: argparse.ArgumentParser) -> None:
         ("--extra", "NAME", "extra of the project"),
         ("--group", "NAME", "dependency group of pyproject.toml"),
         ("--requirement", "FILE", "requirements file of the revision"),
+        ("--package", "PACKAGE", "package that the project does not name, such as pytest<9,"),
     ):
         parser.add_argument(
             option,
             metavar=metavar,
             action="append",
             default=[],
+            type=_package if option == "--package" else str,
             help=f"{what} to install too; repeatable, implies --install",
         )
 
@@ -494,6 +497,12 @@ def _assignment(text: str) -> tuple[str, str]:
     if not name or not sign:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def _package(text: str) -> str:
+    if not re.fullmatch(PACKAGE, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no requirement such as pytest or pytest<9")
+    return text
 
 
 def _fail_on(text: str) -> tuple[str, ...]:

@@ -3,14 +3,23 @@
 import argparse
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache, partial
 from pathlib import Path
 
 from specialist_ci.checking.sides import Revision
 from specialist_ci.commands.console import note
 from specialist_ci.configuration.config import Config
-from specialist_ci.configuration.planning import Choice, Options, Planned, choose
+from specialist_ci.configuration.needs import wanted_for
+from specialist_ci.configuration.planning import (
+    COMMAND_LINE,
+    DEFAULT,
+    FOUND,
+    Choice,
+    Options,
+    Planned,
+    choose,
+)
 from specialist_ci.environments.interpreters import find_interpreter
 from specialist_ci.environments.wanted import Wanted
 from specialist_ci.errors import UsageError
@@ -118,13 +127,18 @@ def folder_of(repository: Repository) -> str:
 
 
 def plans_of(
-    arguments: argparse.Namespace, choice: Choice, environ: Mapping[str, str]
+    arguments: argparse.Namespace,
+    repository: Repository,
+    commit: str | None,
+    choice: Choice,
+    environ: Mapping[str, str],
 ) -> list[tuple[Planned, Plan]]:
-    """Find the interpreters of each suite before the first one runs."""
-    wanted = _wanted(arguments, choice.config)
+    """Find the interpreters of each suite, and what to install, before the first one runs."""
     found = cache(partial(find_interpreter, environ=environ))
     plans = []
-    for planned in choice.suites:
+    for suite in choice.suites:
+        wanted, origin = _wanted(arguments, repository, commit, suite, choice.config)
+        planned = replace(suite, origins={**suite.origins, "install": origin})
         asked: dict[Path, str | None] = {}
         for name in planned.python or (None,):
             asked.setdefault(found(name), name)  # what is asked for twice is measured once
@@ -135,20 +149,33 @@ def plans_of(
     return plans
 
 
-def _wanted(arguments: argparse.Namespace, config: Config) -> Wanted | None:
-    """Return what to install: what was asked for, else what is configured, else nothing.
+def _wanted(
+    arguments: argparse.Namespace,
+    repository: Repository,
+    commit: str | None,
+    planned: Planned,
+    config: Config,
+) -> tuple[Wanted | None, str]:
+    """Return what to install and where that comes from.
 
+    What was asked for, else what is configured, else what the suite seems to need, else nothing.
     Steps are in the configuration only, and belong to any environment of a revision's own.
     """
-    table = config.table.install or None
-    steps = table.steps if table else ()
+    table = config.table.install
     typed = Wanted(
         extras=tuple(arguments.extra),
         groups=tuple(arguments.group),
         requirements=tuple(arguments.requirement),
+        packages=tuple(arguments.package),
     )
-    if arguments.install or (arguments.install is None and typed != Wanted()):
-        return replace(typed, steps=steps)
-    if arguments.install is False or table is None:
-        return None
-    return Wanted(table.extras, table.groups, table.requirements, steps)
+    if arguments.install is False:
+        return None, COMMAND_LINE
+    if typed != Wanted():
+        return replace(typed, steps=table.steps if table else ()), COMMAND_LINE
+    if table:
+        named = {one.name: getattr(table, one.name) for one in fields(Wanted)}
+        return Wanted(**named), config.place("install")
+    if arguments.install:
+        wanted, because = wanted_for(repository, commit, planned)
+        return wanted, f"{FOUND}: {because}" if because else COMMAND_LINE
+    return None, DEFAULT if table is None else config.place("install")

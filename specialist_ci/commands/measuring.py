@@ -33,7 +33,7 @@ from specialist_ci.commands.console import (
     width_of,
 )
 from specialist_ci.comparing.policy import settle
-from specialist_ci.configuration.planning import Choice, Planned, changed_suite, choose
+from specialist_ci.configuration.planning import FOUND, Choice, Planned, changed_suite, choose
 from specialist_ci.errors import SpecialistCIError, UsageError
 from specialist_ci.formats.files import (
     save_snapshot,
@@ -98,8 +98,8 @@ def diff(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             explained=arguments.explain,
         )
 
-    plans = plans_of(arguments, choice, environ)
-    outcomes = _measured(arguments, environ, choice, plans, compare_sides, sides=2)
+    plans = plans_of(arguments, repository, head.commit, choice, environ)
+    outcomes = _measured(arguments, environ, plans, compare_sides, sides=2)
     if len(plans) == 1:
         if isinstance(outcomes[0], SpecialistCIError):
             raise outcomes[0]
@@ -130,7 +130,7 @@ def diff(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Measure one revision and write its snapshots."""
     repository, revision, choice = chosen(arguments)
-    plans = plans_of(arguments, choice, environ)
+    plans = plans_of(arguments, repository, revision.commit, choice, environ)
 
     def measure_part(
         planned: Planned, plan: Plan, surroundings: Surroundings, stop: Stop
@@ -141,7 +141,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         save_snapshot(snapshot.model_copy(update={"policy": choice.policy}), path)
         return snapshot
 
-    outcomes = _measured(arguments, environ, choice, plans, measure_part, sides=1)
+    outcomes = _measured(arguments, environ, plans, measure_part, sides=1)
     errors = [outcome for outcome in outcomes if isinstance(outcome, SpecialistCIError)]
     if errors and len(plans) == 1:
         raise errors[0]
@@ -175,9 +175,9 @@ def explain(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             stop=stop,
         )
 
-    plans = plans_of(arguments, choice, environ)
+    plans = plans_of(arguments, repository, revision.commit, choice, environ)
     texts = []
-    for outcome in _measured(arguments, environ, choice, plans, explain, sides=2):
+    for outcome in _measured(arguments, environ, plans, explain, sides=2):
         if isinstance(outcome, SpecialistCIError):
             raise outcome
         width, color = width_of(arguments), color_of(arguments, environ)
@@ -192,14 +192,13 @@ def explain(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _measured(
     arguments: argparse.Namespace,
     environ: Mapping[str, str],
-    choice: Choice,
     plans: Sequence[tuple[Planned, Plan]],
     work: _Work[_Outcome],
     *,
     sides: int,
 ) -> "list[_Outcome | SpecialistCIError]":
     """Do the work for each plan, as many at once as there are jobs; return what came of each."""
-    _announce(choice)
+    _announce(plans)
     jobs = Jobs(arguments.jobs)
     cache = None if arguments.no_cache else open_cache(environ)
     with without_collecting(), steps(sides * len(plans)) as progress:
@@ -220,12 +219,15 @@ def _measured(
         return jobs.all([partial(do, planned, plan) for planned, plan in plans])
 
 
-def _announce(choice: Choice) -> None:
-    """Say on stderr which suites run, unless the user typed the command."""
-    for planned in choice.suites:
+def _announce(plans: Sequence[tuple[Planned, Plan]]) -> None:
+    """Say on stderr which suites run, unless the user typed the command, and what is a guess."""
+    for planned in {id(planned): planned for planned, _ in plans}.values():
         if planned.name is not None:
             line = f"suite {planned.name}: {shlex.join(planned.command)} ({planned.because})"
             print(visible(line), file=sys.stderr)
+        origin = planned.origins["install"]
+        if origin.startswith(FOUND):
+            print(visible(f"installed with the project ({origin})"), file=sys.stderr)
 
 
 def _keeping(

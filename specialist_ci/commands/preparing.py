@@ -22,7 +22,8 @@ def check_config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> i
     """Print what would run."""
     repository, revision, choice = chosen(arguments)
     files = repository.python_files(revision.commit)
-    print(describe(choice, plans_of(arguments, choice, environ), files, revision.name))
+    plans = plans_of(arguments, repository, revision.commit, choice, environ)
+    print(describe(choice, plans, files, revision.name))
     return 0
 
 

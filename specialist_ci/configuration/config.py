@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 
 from specialist_ci.comparing.policy import RULE, RULES
 from specialist_ci.configuration.tomllines import Key, lines_of_keys
+from specialist_ci.environments.wanted import PACKAGE
 from specialist_ci.errors import UsageError
 
 PYPROJECT = "pyproject.toml"
@@ -53,7 +54,9 @@ def _inside(path: str) -> str:
 def _false_or_table(value: object) -> object:
     if value is False or isinstance(value, Mapping):
         return value
-    raise ValueError("must be false or a table with extras, groups, requirements and steps")
+    raise ValueError(
+        "must be false or a table with extras, groups, requirements, packages and steps"
+    )
 
 
 _Text = Annotated[str, Strict()]
@@ -119,6 +122,9 @@ class InstallTable(_Table):
     extras: _Texts = Field(default=(), description="Extras of the project.")
     groups: _Texts = Field(default=(), description="Dependency groups (PEP 735) of the project.")
     requirements: tuple[_Pattern, ...] = Field(default=(), description="Requirements files.")
+    packages: tuple[Annotated[_Text, Field(pattern=PACKAGE)], ...] = Field(
+        default=(), description="Packages that the project does not name (PEP 508)."
+    )
     steps: tuple[_Command, ...] = Field(
         default=(), description="Commands to run in each checkout when all is installed."
     )
@@ -344,6 +350,7 @@ _EXAMPLES = {
     "extras": 'extras = ["test"]',
     "groups": 'groups = ["test"]',
     "requirements": 'requirements = ["requirements.txt"]',
+    "packages": 'packages = ["pytest<9"]',
     "steps": 'steps = ["make parser"]',
     "suites": "[suites.NAME] with a command",
 }

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from specialist_ci.configuration.config import OWN_FILE, PYPROJECT, nearest_config
-from specialist_ci.configuration.needs import needs_of
+from specialist_ci.configuration.needs import is_project, need_of
 from specialist_ci.configuration.planning import (
     Planned,
     found_suites,
@@ -39,7 +39,7 @@ _HEAD = """\
 # exclude = []
 # python = ["3.13"]
 # timeout = 600             # seconds
-# install = {{ extras = [], groups = [], requirements = [], steps = [] }}  # for each revision
+# install = {{ extras = [], groups = [], requirements = [], packages = [], steps = [] }}
 # env = {{ NAME = "value" }}
 """
 _SUITE = """
@@ -127,11 +127,13 @@ def _settings(repository: Repository, folder: str) -> dict[str, str]:
     prefix = "" if project == "." else f"{project}/"
     paths = [path for path in files if path.startswith(prefix)]
     tree = tree_of(paths, prefix, partial(repository.read_text, None))
-    needs = needs_of(tree, *next(iter(suites), ("", ())))
     settings = {}
-    if needs is not None and config.table.install is None:
+    if is_project(tree) and config.table.install is None:
         lines = ['install: "true" # each revision\'s own dependencies']
-        lines += [f"{need.option}: {json.dumps(need.value)}" for need in needs]
+        need = need_of(tree, *next(iter(suites), ("", ())))
+        if need is not None:
+            values = json.dumps("\n".join(need.values))
+            lines.append(f"{need.option}: {values}")
         settings[_INSTALL] = "\n          ".join(lines)
     if project != ".":
         settings[_COMMENT] = f"{_COMMENT}\n          working-directory: {json.dumps(project)}"

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from specialist_ci.configuration.config import Config
 from specialist_ci.configuration.planning import DEFAULT, Choice, Planned
+from specialist_ci.environments.wanted import Wanted
 from specialist_ci.formats.snapshot import Budget
 from specialist_ci.measuring.measure import Plan
 from specialist_ci.measuring.surroundings import DETERMINISTIC
@@ -30,14 +30,13 @@ def describe(
 
 
 def _policy(choice: Choice) -> Iterator[_Row]:
-    table, config = choice.config.table, choice.config
+    config = choice.config
     yield "fails on", ", ".join(choice.fail_on), choice.fail_on_origin
     for budget in choice.policy.budgets:
         yield "budget", _budget(budget), config.place("budgets")
     for entry in choice.policy.acknowledged:
         names = " ".join(filter(None, [entry.path, entry.function, entry.family]))
         yield "accepts", f"{names}: {entry.reason}", config.place("acknowledged")
-    yield "install", _install(config), DEFAULT if table.install is None else config.place("install")
 
 
 def _budget(budget: Budget) -> str:
@@ -49,22 +48,18 @@ def _budget(budget: Budget) -> str:
     return f"{budget.pattern}: {', '.join(limits)}"
 
 
-def _install(config: Config) -> str:
-    install = config.table.install
-    if install is None:
-        return "not said"
-    if install is False:
+def _install(wanted: Wanted | None) -> str:
+    if wanted is None:
         return "nothing"
     listed = {
-        name: names
-        for name in ("extras", "groups", "requirements")
-        if (names := getattr(install, name))
+        "extras": wanted.extras,
+        "groups": wanted.groups,
+        "requirements": wanted.requirements,
+        "packages": wanted.packages,
+        "steps": tuple(map(shlex.join, wanted.steps)),
     }
-    if install.steps:
-        listed["steps"] = tuple(map(shlex.join, install.steps))
-    return (
-        "; ".join(f"{name}: {', '.join(names)}" for name, names in listed.items()) or "the project"
-    )
+    parts = [f"{name}: {', '.join(names)}" for name, names in listed.items() if names]
+    return "; ".join(["the project", *parts])
 
 
 def _suite(planned: Planned, plans: Sequence[Plan], files: Sequence[str]) -> Iterator[_Row]:
@@ -87,6 +82,7 @@ def _suite(planned: Planned, plans: Sequence[Plan], files: Sequence[str]) -> Ite
         yield "  env", shown, origin("env") if name in planned.env else DEFAULT
     limit = "none" if planned.timeout is None else f"{planned.timeout:g} s"
     yield "  timeout", limit, origin("timeout")
+    yield "  install", _install(plans[0].install), origin("install")
     for plan in plans:
         asked = f"{plan.asked}: " if plan.asked else ""
         yield "  python", f"{asked}{plan.python}", origin("python")

@@ -16,7 +16,7 @@ from specialist_ci.measuring.measure import Plan
 from specialist_ci.repository.git import Repository
 from specialist_ci.suites import Tree, find_suites
 
-COMMAND_LINE, DEFAULT = "command line", "default"
+COMMAND_LINE, FOUND, DEFAULT = "command line", "found", "default"
 
 _NAMED = 3  # projects in a message
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -217,9 +217,9 @@ def found_suites(
         suites = tuple(islice(find_suites(tree), 1 if best else None))
     return tuple(
         _replaced(
-            _with_defaults(found.name, found.command, config, f"found: {found.because}"),
+            _with_defaults(found.name, found.command, config, f"{FOUND}: {found.because}"),
             {"project": project, "folder": _joined(project, config.table.folder or ".")},
-            f"found: {found.because}",
+            f"{FOUND}: {found.because}",
         )
         for found in suites
     )

@@ -260,7 +260,7 @@ def _take_step(
     if tuple(_packages(environment.folder)) != environment.installed.packages:
         raise MeasurementError(
             f"{errand.side}: {what} changed what is installed, which other runs share",
-            remedy="name what it needs as install.requirements, install.extras or install.groups",
+            remedy="name what it needs as install.extras, groups, requirements or packages",
         )
 
 

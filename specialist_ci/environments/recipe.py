@@ -41,7 +41,9 @@ class Recipe:
     @property
     def is_locked(self) -> bool:
         """Whether nothing but the content of files decides what comes out."""
-        return self.project is None or bool(self.project.uv_lock or self.project.pylock)
+        if self.project is None:
+            return True
+        return bool(self.project.uv_lock or self.project.pylock) and not self.wanted.packages
 
     def lasts_with(self, packages: Sequence[str]) -> bool:
         """Tell whether it gives these packages on any day, as a lock file that has all does."""
@@ -67,6 +69,7 @@ class Recipe:
             table, file = self.project.uv_settings
             inputs += [
                 [sorted(self.wanted.extras), sorted(self.wanted.groups), sorted(self.groups)],
+                sorted(self.wanted.packages),
                 {name: _hash(content) for name, content in (self.files or {}).items()},
                 [table, _hash(file)] if isinstance(self.installer, Uv) else [],
                 str(self.project.folder.relative_to(self.root)),
@@ -88,9 +91,11 @@ class Recipe:
         leaving: set[str] = set()
         if self.project.uv_lock is not None:
             self._sync(environment)
-            self._install_all(environment, [], [])
+            self._install_all(environment, self._listed(scratch, self.wanted.packages), [])
         elif self.project.pylock is not None:
             self._install_all(environment, ["-r", str(self.project.pylock)], [])
+            if self.wanted.packages:
+                self._install_all(environment, self._listed(scratch, self.wanted.packages), [])
         else:
             arguments = []
             extras = f"[{','.join(self.wanted.extras)}]" if self.wanted.extras else ""
@@ -103,9 +108,7 @@ class Recipe:
                 )
                 arguments.append(f"{self.own.name}{extras} @ {wheel.as_uri()}")
                 leaving.add(self.own.name)
-            if self.groups:
-                listed = self._written(scratch, "groups", self.groups)
-                arguments += ["-r", str(listed)]
+            arguments += self._listed(scratch, (*self.groups, *self.wanted.packages))
             self._install_all(environment, arguments, self._constraints(scratch))
         found = [
             one
@@ -124,6 +127,12 @@ class Recipe:
         own = normalized(self.own.name) if self.own else None
         lines = self.project.lock.constraints(but=own)
         return ["-c", str(self._written(scratch, "constraints", lines))]
+
+    def _listed(self, scratch: Path, requirements: Sequence[str]) -> list[str]:
+        """Return the arguments that install requirements, none where there are none."""
+        if not requirements:
+            return []
+        return ["-r", str(self._written(scratch, "requirements", requirements))]
 
     def _written(self, scratch: Path, stem: str, lines: Sequence[str]) -> Path:
         path = new_path(scratch, f"{self.errand.side}-{stem}")

@@ -105,7 +105,7 @@ def find_project(root: Path, folder: str, wanted: Wanted) -> Project:
     listed = lock is not None and bool(lock.categories)  # pipenv's says by itself what is needed
     if not described and uv_lock is None and pylock is None and not listed and not requirements:
         requirements = (place / "requirements.txt",)
-        if not requirements[0].is_file() and not wanted.groups and not wanted.steps:
+        if not requirements[0].is_file() and not (wanted.groups or wanted.packages or wanted.steps):
             raise UnusableError("there is no project to install, and no requirements.txt")
     return Project(
         folder=place,

@@ -24,6 +24,7 @@ OPTIONS: Mapping[str, Kind] = {
     "extra": "lines",
     "group": "lines",
     "requirement": "lines",
+    "package": "lines",
     "timeout": "value",
     "cache": "off",
     "explain": "off",

@@ -11,7 +11,8 @@ from specialist_ci.formats.paths import to_text
 from specialist_ci.formats.snapshot import Condition
 from specialist_ci.process import Outcome
 
-_NOT_INSTALLED = re.compile(r"\b(ModuleNotFound|PackageNotFound|Import)Error\b")
+# python -m says the last one, and no error's name.
+_NOT_INSTALLED = re.compile(r"\b(ModuleNotFound|PackageNotFound|Import)Error\b|No module named ")
 
 
 def command_failed(
@@ -33,8 +34,12 @@ def command_failed(
     if lacking:
         message += f"; {side} has no {', '.join(map(to_text, lacking))}"
         remedy += ", or measure by what both sides have (--suite, or a command after --)"
-    elif not installed and _NOT_INSTALLED.search(outcome.stdout + outcome.stderr):
-        remedy += ", or let --install provide what it imports"
+    elif _NOT_INSTALLED.search(outcome.stdout + outcome.stderr):
+        remedy += (
+            ", or name what it imports by --extra, --group, --requirement or --package"
+            if installed
+            else ", or let --install provide what it imports"
+        )
     else:
         remedy += ", with --jobs 1 where two runs are in each other's way"
     remedy += "".join(f" ({one.message}: {one.remedy})" for one in conditions)

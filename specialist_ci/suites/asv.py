@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from specialist_ci.environments.wanted import PACKAGE
 from specialist_ci.suites.found import CALLS, Found
 from specialist_ci.suites.tree import Tree
 
 _CONFIGURATIONS = ("asv.conf.json", "asv.conf.jsonc")
+_SECTIONS = frozenset({"req", "env", "env_nobuild"})  # of a matrix since asv 0.5
 _TIMED = re.compile(r"time_.|Time[A-Z_].")  # as asv tells benchmarks that are timed
 
 
@@ -22,6 +24,32 @@ def find_asv(tree: Tree) -> Iterator[Found]:
                 f"{because}, run without asv",
             )
             return
+
+
+def required_by_asv(tree: Tree) -> tuple[str, ...]:
+    """Return the packages that asv would install beside the project, as requirements (PEP 508).
+
+    Of each package in the matrix it is the first version, and none where that is null. What asv
+    takes from conda only, is taken by its name there too.
+    """
+    for _, path in _folders(tree):
+        data = tree.json(path)
+        matrix = data.get("matrix") if isinstance(data, dict) else None
+        if isinstance(matrix, dict):
+            required = matrix.get("req", {} if _SECTIONS & matrix.keys() else matrix)
+            found = required.items() if isinstance(required, dict) else ()
+            return tuple(filter(None, (_requirement(*pair) for pair in found)))
+    return ()
+
+
+def _requirement(name: str, versions: object) -> str | None:
+    first = versions[0] if isinstance(versions, list) and versions else versions or ""
+    name = name.removeprefix("pip+")
+    if not isinstance(first, str) or name == "python":
+        return None
+    exactly = "==" if first[:1].isalnum() else ""
+    requirement = f"{name}{exactly}{first}"
+    return requirement if re.match(PACKAGE, requirement) else None
 
 
 def _folders(tree: Tree) -> Iterator[tuple[str, str]]:
