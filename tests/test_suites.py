@@ -344,6 +344,84 @@ time_flat.params = [1, 2]
     assert said.count("module") == len(calls) + 3  # and that of what is skipped, and both flat
 
 
+def test_asv_benchmarks_by_their_names(
+    repository: Drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pattern behind the folder chooses, as --bench does for asv."""
+    text = """\
+import os
+from package import halve
+
+def time_it(name="small"):
+    halve(3.0)
+    with open(os.environ["LOG"], "a") as log:
+        print(name, file=log)
+
+class Big:
+    def time_it(self):
+        time_it("big")
+"""
+    repository.commit({"benchmarks/speed.py": text, "package.py": PACKAGE})
+    log = tmp_path / "log"
+    monkeypatch.setenv("LOG", str(log))
+    for pattern, expected in ("speed.*Big", {"big"}), ("^speed.time", {"small"}):
+        command = ("python", "-m", "_specialist_ci_asv", "50", "benchmarks", pattern)
+        assert main(["run", "-o", str(tmp_path / "x.json"), "--", *command]) == 0
+        assert set(log.read_text().split()) == expected
+        log.unlink()
+
+
+# The files of a project, and its command where each benchmark is called seven times.
+CALLED: dict[str, tuple[Mapping[str, str], str]] = {
+    "asv": ({"benchmarks/a.py": ASV}, "python -m _specialist_ci_asv 7 benchmarks"),
+    "plugin": (
+        {"requirements.txt": "pytest-benchmark\n", "test_a.py": "def test(benchmark): pass\n"},
+        "python -m pytest -p _specialist_ci_rounds --specialist-ci-rounds=7",
+    ),
+    "manifest": (
+        {"bench/MANIFEST": "[benchmarks]\nname\tmetafile\n"},
+        "python -m _specialist_ci_manifest bench/MANIFEST --worker --loops=7",
+    ),
+    "pyperf": ({"bench.py": "import pyperf\n"}, "python bench.py --worker --loops=7"),
+}
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_number_of_calls(
+    name: str, repository: Drawing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has long benchmarks can have them called less often."""
+    files, command = CALLED[name]
+    repository.commit({"package.py": PACKAGE, **files})
+    assert main(["check-config", "--calls", "7"]) == 0
+    assert f"command  {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "message"),
+    [
+        ({"benchmarks/a.py": ASV}, ("--", "x"), "there is a command behind --: leave it out"),
+        ({"bench.py": "print()\n"}, (), "no suite with benchmarks to call was found"),
+        (
+            {"specialist-ci.toml": "[suites.a]\ncommand = 'x'\n", "benchmarks/a.py": ASV},
+            (),
+            "specialist-ci.toml:1 configures what runs",
+        ),
+    ],
+)
+def test_no_number_of_calls(
+    files: Mapping[str, str],
+    words: tuple[str, ...],
+    message: str,
+    repository: Drawing,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is refused where it would change nothing."""
+    repository.commit(files)
+    assert main(["check-config", "--calls", "7", *words]) == 2
+    assert f"--calls is for benchmarks that are found, and {message}" in capsys.readouterr().err
+
+
 def test_asv_that_fails_is_not_measured(
     repository: Drawing, capsys: pytest.CaptureFixture[str]
 ) -> None:

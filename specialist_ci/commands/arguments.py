@@ -14,6 +14,7 @@ from specialist_ci.errors import UsageError
 from specialist_ci.formats.snapshot import Shards
 from specialist_ci.measuring.sharding import parse_shard
 from specialist_ci.render import Format
+from specialist_ci.suites.found import CALLS
 
 _EPILOG = """\
 COMMAND is what you would type: python bench.py, pytest tests, -m pytest, bench.py.
@@ -324,6 +325,13 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         help="run this one of the configured or found suites; repeatable (default: all of the "
         "configured ones, else the best that is found)",
     )
+    parser.add_argument(
+        "--calls",
+        metavar="N",
+        type=_calls,
+        help="how often to call each benchmark of a suite that is found (default: "
+        f"{CALLS}, which is enough for code that runs once a call)",
+    )
     _add_python(parser, several=True)
     parser.add_argument(
         "--source",
@@ -457,6 +465,12 @@ def _positive(text: str) -> int:
 def _jobs(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of jobs")
+    return int(text)
+
+
+def _calls(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of calls")
     return int(text)
 
 

@@ -104,6 +104,7 @@ def options_of(arguments: argparse.Namespace, repository: Repository) -> Options
         env=dict(arguments.env),
         timeout=arguments.timeout,
         fail_on=getattr(arguments, "fail_on", None),
+        calls=arguments.calls,
     )
 
 

@@ -69,7 +69,7 @@ def is_project(tree: Tree) -> bool:
 
 def need_of(tree: Tree, suite: str, command: Sequence[str]) -> Need | None:
     """Return what a suite needs installed beside the project and what it requires, if anything."""
-    if suite == "asv":
+    if suite == "asv" or "_specialist_ci_asv" in command:
         packages = required_by_asv(tree)
         return Need("package", packages, "asv's matrix has them") if packages else None
     tool = _BY_SUITE.get(suite) or ("pytest" if "pytest" in command else None)

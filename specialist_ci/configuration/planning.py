@@ -15,6 +15,7 @@ from specialist_ci.formats.snapshot import Acknowledgement, Budget, Condition, P
 from specialist_ci.measuring.measure import Plan
 from specialist_ci.repository.git import Repository
 from specialist_ci.suites import Tree, find_suites
+from specialist_ci.suites.found import CALLS
 
 COMMAND_LINE, FOUND, DEFAULT = "command line", "found", "default"
 
@@ -34,6 +35,7 @@ class Options:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     fail_on: tuple[str, ...] | None = None
+    calls: int | None = None  # of each benchmark of a suite that is found
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,15 @@ def choose(repository: Repository, commit: str | None, folder: str, options: Opt
         config = nearest_config(folder, read)
     if options.command:
         suites: tuple[Planned, ...] = (_typed(options, config, folder),)
+    elif config.table.suites and options.calls is not None:
+        raise _no_calls(f"{config.place('suites')} configures what runs")
     elif config.table.suites:
         every = [_configured(name, table, config) for name, table in config.table.suites.items()]
         suites = tuple(_named(every, options.suites, "configured"))
     else:
         # Without a name it is the best one: the others would mostly run the same code again.
-        found = found_suites(repository, commit, config, folder, best=not options.suites)
+        best, calls = not options.suites, options.calls
+        found = found_suites(repository, commit, config, folder, best=best, calls=calls)
         suites = tuple(_named(found, options.suites, "found"))
     if not suites:
         inner = _projects_below(repository, commit, folder)
@@ -187,6 +192,8 @@ def _typed(options: Options, config: Config, folder: str) -> Planned:
         raise UsageError(
             "--suite names a suite, and there is a command behind --", remedy="leave one out"
         )
+    if options.calls is not None:
+        raise _no_calls("there is a command behind --")
     planned = _with_defaults(None, options.command, config, "command line")
     return _replaced(planned, {"folder": folder, "project": "."}, COMMAND_LINE)
 
@@ -198,11 +205,18 @@ def _configured(name: str, table: SuiteTable, config: Config) -> Planned:
 
 
 def found_suites(
-    repository: Repository, commit: str | None, config: Config, folder: str, *, best: bool
+    repository: Repository,
+    commit: str | None,
+    config: Config,
+    folder: str,
+    *,
+    best: bool,
+    calls: int | None = None,
 ) -> tuple[Planned, ...]:
     """Look for suites in the configuration's folder, or else in the nearest project's.
 
-    Of several, return all or the best one.
+    Of several, return all or the best one; ``calls`` is how often each benchmark is called, and
+    refused where that is not ours to say.
     """
     files = repository.files(commit)
     project = config.folder if config.path else project_folder(files, folder)
@@ -214,7 +228,9 @@ def found_suites(
         paths = [path for path in paths if not path.startswith(inner)]
     with repository.reading(commit) as read:
         tree = tree_of(paths, prefix, read)
-        suites = tuple(islice(find_suites(tree), 1 if best else None))
+        suites = tuple(islice(find_suites(tree, calls or CALLS), 1 if best else None))
+    if calls is not None and not any(found.repeats for found in suites):
+        raise _no_calls("no suite with benchmarks to call was found")
     return tuple(
         _replaced(
             _with_defaults(found.name, found.command, config, f"{FOUND}: {found.because}"),
@@ -240,6 +256,13 @@ def project_folder(files: Iterable[str], folder: str) -> str:
         if any(str(parent / name) in known for name in _PROJECT_FILES):
             return str(parent)
     return "."
+
+
+def _no_calls(why: str) -> UsageError:
+    return UsageError(
+        f"--calls is for benchmarks that are found, and {why}",
+        remedy="leave it out, and change the command instead",
+    )
 
 
 def _projects_below(repository: Repository, commit: str | None, folder: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What to install for a command: what the command line, the configuration and installers share."""
+"""What to install for a command, as command line, configuration and installers have it; pure."""
 
 from dataclasses import dataclass
 

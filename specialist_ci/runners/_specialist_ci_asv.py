@@ -1,5 +1,6 @@
-"""Runs the time_* benchmarks of a folder as asv would, without asv: CALLS FOLDER.
+"""Runs the time_* benchmarks of a folder as asv would, without asv: CALLS FOLDER [PATTERN].
 
+PATTERN is a regular expression that has to be somewhere in a benchmark's name, as of asv's --bench.
 Each benchmark is called CALLS times for each combination of its parameters, whatever time
 that takes; ``number`` decides only after how many calls setup is done anew. What asv does
 beyond that (other kinds of benchmarks, timing, processes of their own) is left out.
@@ -20,8 +21,8 @@ from typing import Any
 _TIMED = re.compile(r"(Time[A-Z_].+)|(time_.+)")
 
 
-def main(calls: int, folder: str) -> int:
-    """Run everything and return the exit status: 1 where any benchmark or module failed."""
+def main(calls: int, folder: str, pattern: str = "") -> int:
+    """Run what is chosen and return the exit status: 1 where any benchmark or module failed."""
     folder = os.path.abspath(folder)
     if not sys.flags.safe_path:
         del sys.path[0]  # the working directory, which asv does not have there
@@ -37,6 +38,8 @@ def main(calls: int, folder: str) -> int:
             failed += _complain(name)
             continue
         for label, make in _benchmarks(module):
+            if not re.search(pattern, label.partition(".")[2]):
+                continue
             try:
                 _run(calls, module, make, caches)
             except NotImplementedError:
@@ -166,4 +169,4 @@ def _all(name: str, places: tuple[Any, ...]) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2]))
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from specialist_ci.environments.wanted import PACKAGE
-from specialist_ci.suites.found import CALLS, Found
+from specialist_ci.suites.found import Found
 from specialist_ci.suites.tree import Tree
 
 _CONFIGURATIONS = ("asv.conf.json", "asv.conf.jsonc")
@@ -14,14 +14,15 @@ _SECTIONS = frozenset({"req", "env", "env_nobuild"})  # of a matrix since asv 0.
 _TIMED = re.compile(r"time_.|Time[A-Z_].")  # as asv tells benchmarks that are timed
 
 
-def find_asv(tree: Tree) -> Iterator[Found]:
+def find_asv(tree: Tree, calls: int) -> Iterator[Found]:
     """Yield the folder that asv.conf.json names, else benchmarks/ where it has time_* in it."""
     for folder, because in _folders(tree):
         if any(_has_benchmark(tree, path) for path in tree.python_files(folder)):
             yield Found(
                 "asv",
-                ("python", "-m", "_specialist_ci_asv", str(CALLS), folder),
+                ("python", "-m", "_specialist_ci_asv", str(calls), folder),
                 f"{because}, run without asv",
+                repeats=True,
             )
             return
 

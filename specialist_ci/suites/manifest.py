@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 
-from specialist_ci.suites.found import PYPERF_WORKER, Found
+from specialist_ci.suites.found import Found, pyperf_worker
 from specialist_ci.suites.tree import Tree
 
 _HEADER = "name\tmetafile"
 
 
-def find_manifest(tree: Tree) -> Iterator[Found]:
+def find_manifest(tree: Tree, calls: int) -> Iterator[Found]:
     """Yield the manifest that pyproject.toml names, else the one that lies least deep."""
     for path, because in _manifests(tree):
         lines = [line.strip() for line in (tree.read(path) or "").splitlines()]
         if "[benchmarks]" in lines and _HEADER in lines:
             yield Found(
                 "pyperformance",
-                ("python", "-m", "_specialist_ci_manifest", path, *PYPERF_WORKER),
+                ("python", "-m", "_specialist_ci_manifest", path, *pyperf_worker(calls)),
                 f"{because}, run without pyperformance",
+                repeats=True,
             )
             return
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from specialist_ci.suites.found import CALLS, Found
+from specialist_ci.suites.found import Found
 from specialist_ci.suites.tests import is_test_file, pytest_switches
 from specialist_ci.suites.tree import Tree
 
@@ -11,7 +11,7 @@ _PLUGINS = ("pytest-benchmark", "pytest-codspeed")
 _WORD = "benchmark"  # in all names of fixtures and marks below
 
 
-def find_plugin_benchmarks(tree: Tree) -> Iterator[Found]:
+def find_plugin_benchmarks(tree: Tree, calls: int) -> Iterator[Found]:
     """Yield the files whose tests ask for the fixture, where the project requires a plugin."""
     plugins = [plugin for plugin in _PLUGINS if tree.requires(plugin)]
     if not plugins:
@@ -33,11 +33,12 @@ def find_plugin_benchmarks(tree: Tree) -> Iterator[Found]:
                 "pytest",
                 "-p",
                 "_specialist_ci_rounds",
-                f"--specialist-ci-rounds={CALLS}",
+                f"--specialist-ci-rounds={calls}",
                 *pytest_switches(tree),
                 *files,
             ),
             f"{plugins[0]} and the benchmark fixture",
+            repeats=True,
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from posixpath import basename
 
-from specialist_ci.suites.found import PYPERF_WORKER, Found
+from specialist_ci.suites.found import Found, pyperf_worker
 from specialist_ci.suites.tests import is_test_file
 from specialist_ci.suites.tree import Tree
 
@@ -23,7 +23,7 @@ _PASSIVE = (
 )
 
 
-def find_pyperf(tree: Tree) -> Iterator[Found]:
+def find_pyperf(tree: Tree, calls: int) -> Iterator[Found]:
     """Yield the scripts that use pyperf."""
     scripts = [path for path in _scripts(tree) if _imports_pyperf(tree.parse(path))]
     scripts += [
@@ -35,8 +35,9 @@ def find_pyperf(tree: Tree) -> Iterator[Found]:
     if scripts:
         yield Found(
             "pyperf",
-            (*_each(scripts), *_after(scripts), *PYPERF_WORKER),
+            (*_each(scripts), *_after(scripts), *pyperf_worker(calls)),
             f"pyperf in {_named(scripts)}",
+            repeats=True,
         )
 
 
