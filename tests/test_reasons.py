@@ -328,6 +328,14 @@ def test_words_fit_what_they_are_about() -> None:
     )
     assert in_turn is not None
     assert "over 99%" in in_turn.reason
+    assert "(under 1% of the executions miss)" in in_turn.reason
+    loops = [
+        Situation("iterate", {"iterable": name, "base": None, "iterator": iterator}, count)
+        for name, iterator, count in (("list", "list_iterator", 750), ("str", "str_iterator", 250))
+    ]
+    turns = explain("FOR_ITER", "", State.UNSTABLE, "FOR_ITER_LIST", (3, 13), loops, 999, 1000, 250)
+    assert turns is not None
+    assert "(about 25% of the loops miss)" in turns.reason
     assert "under 1%" in in_turn.reason
 
 

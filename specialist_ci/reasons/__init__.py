@@ -114,6 +114,8 @@ _TURNS = {
     "call": "choose what to call outside the loop",
     "truth": "ask what is meant, which is not the same for all: x is None, or len(x) > 0",
 }
+# What is counted where only the beginning is seen.
+_BEGINNINGS = {"iterate": "loops", "send": "awaits"}
 _TURN_COST = 1.7
 
 
@@ -344,9 +346,12 @@ def _in_turn(judged: Sequence[_Judged], share: float) -> Explanation | None:
     if len(groups) > _SHOWN:
         named.append(f"{len(groups) - _SHOWN} more")
     kind = groups[0][0].situation.kind
+    rounded = _rounded(share)
+    about = "about " if rounded[0].isdecimal() else ""
+    executions = _BEGINNINGS.get(kind, "executions")
     return Explanation(
         reason=f"{len(groups)} situations in turn: {', '.join(named)}; the cache holds one of them"
-        f" (about {_rounded(share)} of the executions miss)",
+        f" ({about}{rounded} of the {executions} miss)",
         advice=_TURNS.get(kind, "give each its own line, so that each meets one"),
         cost=_TURN_COST,
         eliminated=False,
