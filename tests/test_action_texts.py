@@ -262,6 +262,24 @@ PROJECTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"setup.py": "", "requirements/test.txt": "pytest-benchmark\n", "test_a.py": FIXTURE},
         {"install": "true", "requirement": "requirements/test.txt"},
     ),
+    "several": (
+        {
+            "pyproject.toml": '[dependency-groups]\ndev = ["pytest"]\ntests = ["pytest"]\n',
+            "requirements/all.txt": "pytest\n",
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true", "group": "tests"},
+    ),
+    "several files": (
+        {
+            "setup.py": "",
+            "requirements/bench.txt": "pyperf\n",
+            "requirements/all.txt": "pyperf\n",
+            "requirements/tests.txt": "pyperf\n",
+            "bench.py": "import pyperf\n",
+        },
+        {"install": "true", "requirement": "requirements/bench.txt"},
+    ),
     "nothing more": ({"setup.py": "", "bench.py": "print()\n"}, {"install": "true"}),
     "configured": (
         {

@@ -78,10 +78,24 @@ def need_of(tree: Tree, suite: str, command: Sequence[str]) -> Need | None:
     pyproject = tree.toml("pyproject.toml")
     if _name(tool, table_of(pyproject, "project").get("dependencies")):
         return None
-    for option, value, requirements in _lists(tree, pyproject):
-        if _name(tool, requirements):
-            return Need(option, (value,), f"{option} {value} brings {tool}")
-    return Need("package", (tool,), f"nothing in the project brings {tool}")
+    bringing = [
+        (option, value)
+        for option, value, requirements in _lists(tree, pyproject)
+        if _name(tool, requirements)
+    ]
+    if not bringing:
+        return Need("package", (tool,), f"nothing in the project brings {tool}")
+    option, value = min(bringing, key=lambda pair: _aside(pair[1], tool))
+    return Need(option, (value,), f"{option} {value} brings {tool}")
+
+
+def _aside(name: str, tool: str) -> int:
+    """Return how far a list is from being there for the suite, by its name.
+
+    What is there for all that developers do brings more than is needed, and may not be had.
+    """
+    wanted = ("test",) if tool == "pytest" else ("bench", "perf", "test")
+    return next((rank for rank, word in enumerate(wanted) if word in name), len(wanted))
 
 
 def _lists(tree: Tree, pyproject: dict[str, Any]) -> Iterator[tuple[str, str, object]]:

@@ -16,6 +16,7 @@ Kind = Literal["value", "lines", "switch", "off"]
 
 OPTIONS: Mapping[str, Kind] = {
     "suite": "lines",
+    "calls": "value",
     "python": "lines",
     "source": "lines",
     "exclude": "lines",
