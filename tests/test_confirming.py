@@ -45,6 +45,7 @@ BETTER = {
     "head_state": State.SPECIALIZED,
 }
 ADAPTIVE = {"head_state": State.ADAPTIVE}
+SPECIALIZED_NOW = {**BETTER, "base_state": State.ADAPTIVE}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,19 @@ ADAPTIVE = {"head_state": State.ADAPTIVE}
             looked_at(BAD, seen(1000, 0.3), **BETTER),
             "it misses in 45.0% of its executions on base and in 30.0% on head",
         ),
+        # It misses where it reads specialized, often enough to be unstable.
+        (
+            looked_at(seen(1000, 0.3), GOOD, **ADAPTIVE),
+            "it misses in 30.0% of its executions on base, and reads well by chance",
+        ),
+        (
+            looked_at(GOOD, seen(1000, 0.3), **SPECIALIZED_NOW),
+            "it misses in 30.0% of its executions on head, and reads well by chance",
+        ),
+        (looked_at(seen(1000, 0.24), GOOD, **ADAPTIVE), None),
+        (looked_at(seen(200, 0.6), GOOD, **ADAPTIVE), None),  # it was specialized anew twice
+        (looked_at(seen(1000, 0.3), GOOD, **ADAPTIVE, family="FOR_ITER"), None),
+        (looked_at(UNSEEN, GOOD, **ADAPTIVE), None),
         # A few strays, and the first execution that counts.
         (looked_at(GOOD, seen(1000, 0.009)), "it misses in less than 1% of its executions"),
         (

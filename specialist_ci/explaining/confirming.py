@@ -8,11 +8,14 @@ as if it did not. The explaining run counts executions and situations.
 from specialist_ci.comparing.policy import judge
 from specialist_ci.explaining.conclusions import BEGUN, shared
 from specialist_ci.formats.report import Change, ChangeKind, Report, Seen, Unconfirmed
-from specialist_ci.formats.snapshot import WARM, State
+from specialist_ci.formats.snapshot import UNSTABLE_RESPECIALIZED, WARM, State
+from specialist_ci.reasons import MISSES
 from specialist_ci.reasons.rows import NOTHING
 
 # A site that misses less often is well: benchmarks/misses.py shows what misses cost.
 HARMLESS = 0.01
+# One that misses so often runs about as slow as one that is not specialized.
+_MUCH = 0.25
 # Misses that grew by less are the same misses, seen by two readings of a counter.
 _GROWN = 2.0
 
@@ -50,6 +53,9 @@ def doubt(change: Change) -> str | None:
         times = "once" if failing.executions == 1 else f"{failing.executions} times"
         return f"it ran {times} only"
     if state is not State.UNSTABLE:
+        if each and other and _thrashes(other):
+            side, often = "head" if improved else "base", _percent(other.predicted_misses)
+            return f"it misses in {often} of its executions on {side}, and reads well by chance"
         return None
     share = failing.predicted_misses + failing.doubtful_misses
     ruled_out = found.eliminated and change.advice != NOTHING
@@ -59,6 +65,12 @@ def doubt(change: Change) -> str | None:
         on_base, on_head = _percent(base.predicted_misses), _percent(head.predicted_misses)
         return f"it misses in {on_base} of its executions on base and in {on_head} on head"
     return None
+
+
+def _thrashes(seen: Seen) -> bool:
+    """Tell whether a site keeps missing, by what makes one unstable, whatever its counter says."""
+    misses = seen.predicted_misses * seen.executions
+    return seen.predicted_misses >= _MUCH and misses >= UNSTABLE_RESPECIALIZED * MISSES
 
 
 def _known(seen: Seen | None) -> Seen | None:

@@ -107,7 +107,8 @@ _GUARDED: dict[str, dict[str | None, tuple[str, ...]]] = {
 _SHOWN = 3  # situations named in a sentence
 _HALF_A_PERCENT = 0.005  # what rounding hides
 _ARTICLE = re.compile(r"\ba \{(\w+)\}")  # of a field in what a row says
-_MISSES = 53  # until CPython specializes anew
+MISSES = 53
+"""How often a specialized site misses until CPython specializes it anew."""
 _TURNS = {
     "binary": "make the operands of one type, or give each type a line of its own",
     "attribute": "split the loop by class, so that each line meets one",
@@ -377,7 +378,7 @@ def miss_share(counts: Sequence[int], switches: int, executions: int) -> float:
     if len(counts) < 2:  # noqa: PLR2004 - there is nothing to switch to
         return 0.0
     held = sum(count / (total - count) for count in counts)
-    return min(1 / held, 1.0, _MISSES * switches / executions if executions else 1.0)
+    return min(1 / held, 1.0, MISSES * switches / executions if executions else 1.0)
 
 
 def _by_elimination(
