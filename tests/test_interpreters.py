@@ -204,6 +204,14 @@ def test_other_places_of_pyenv_and_uv(tmp_path: Path) -> None:
     assert find_interpreter("3.96t", environ=env) == uv
 
 
+def test_places_that_cannot_be_read(tmp_path: Path) -> None:
+    """They have nothing for us: that of another user, for one."""
+    uv = fake(tmp_path / "u/cpython-3.96.0-linux/bin/python3", "3.96.0")
+    # A name that is too long fails for root too, who may read what is not theirs.
+    places = {"PYENV_ROOT": f"/{'x' * 300}", "UV_PYTHON_INSTALL_DIR": str(tmp_path / "u")}
+    assert find_interpreter("3.96", environ=environ(tmp_path, **places)) == uv
+
+
 def test_a_version_that_is_not_there(tmp_path: Path) -> None:
     """The error says where was looked, and what is there instead."""
     fake(tmp_path / "bin/python3", "3.97.10")

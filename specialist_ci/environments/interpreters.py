@@ -180,9 +180,11 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 def _installed(versions: Path) -> Iterator[Path]:
     """Yield the interpreters in the subdirectories, the highest version first."""
-    if not versions.is_dir():
+    try:
+        folders = list(versions.iterdir())
+    except OSError:  # there is none, or it is somebody else's
         return
-    for directory in sorted(versions.iterdir(), key=lambda d: _numbers(d.name), reverse=True):
+    for directory in sorted(folders, key=lambda folder: _numbers(folder.name), reverse=True):
         if not (directory / "pyvenv.cfg").exists():  # pyenv-virtualenv keeps its venvs here
             yield directory / "bin" / "python3"
 
