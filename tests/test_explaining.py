@@ -434,6 +434,19 @@ def test_show_explains_a_snapshot(
     assert [each["line"] for each in json.loads(capsys.readouterr().out)] == [found[0]["line"]]
 
 
+def test_show_explains_what_ran_then(
+    repository: Drawing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A suite that was found runs again as often as it did."""
+    text = "def time_it():\n    for number in range(40):\n        number // 2.0\n"
+    repository.commit({"benchmarks/speed.py": text})
+    file = str(tmp_path / "snapshot.json")
+    assert main(["run", "HEAD", "-o", file, "--calls", "3"]) == 0
+    assert main(["show", file, "--explain", "--format", "json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    assert [site["seen"]["executions"] for site in line["sites"]] == [3 * 40]
+
+
 def test_show_explains_no_uncommitted_changes(
     repository: Drawing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,7 @@ def options_of(arguments: argparse.Namespace, repository: Repository) -> Options
         timeout=arguments.timeout,
         fail_on=getattr(arguments, "fail_on", None),
         calls=arguments.calls,
+        measured=getattr(arguments, "measured", ()),
     )
 
 

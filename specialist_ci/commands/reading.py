@@ -64,7 +64,9 @@ def show(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if arguments.explain:
         from specialist_ci.commands.measuring import explain  # noqa: PLC0415 - reading needs less
 
-        return explain(parse(_explaining(snapshot.provenance, arguments)), environ)
+        again = parse(_explaining(snapshot.provenance, arguments))
+        again.measured = snapshot.provenance.suite.command  # whatever its suite runs by now
+        return explain(again, environ)
     text = render_snapshot(
         snapshot,
         arguments.format,

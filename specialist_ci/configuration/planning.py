@@ -36,6 +36,7 @@ class Options:
     timeout: float | None = None
     fail_on: tuple[str, ...] | None = None
     calls: int | None = None  # of each benchmark of a suite that is found
+    measured: tuple[str, ...] = ()  # what the one suite ran when a snapshot was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +330,7 @@ def _with_table(
 def _override(planned: Planned, options: Options) -> Planned:
     """Return a suite with what the command line says on top."""
     typed = {
+        "command": options.measured,
         "source": options.source,
         "exclude": options.exclude,
         "python": options.python,
