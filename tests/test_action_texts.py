@@ -215,6 +215,31 @@ PROJECTS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         },
         {"install": "true", "group": "dev"},
     ),
+    "pipenv": (
+        {
+            "setup.py": "",
+            "Pipfile": '[dev-packages]\npytest = "*"\n',
+            "Pipfile.lock": "{}",
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true", "group": "develop"},
+    ),
+    "a lock file without groups": (
+        {
+            "pyproject.toml": '[dependency-groups]\ntest = ["pytest"]\n',
+            "pylock.toml": '[[packages]]\nname = "pytest"\n',
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true"},
+    ),
+    "a lock file without pytest": (
+        {
+            "pyproject.toml": '[dependency-groups]\ntest = ["pytest"]\n',
+            "pylock.toml": "packages = []\n",
+            "test_a.py": "def test(): pass\n",
+        },
+        {"install": "true", "package": "pytest"},
+    ),
     "setup.cfg": (
         {
             "setup.cfg": "[options.extras_require]\nfast = x\ntests =\n  y\n  pytest>=7\n",

@@ -78,6 +78,12 @@ def need_of(tree: Tree, suite: str, command: Sequence[str]) -> Need | None:
     pyproject = tree.toml("pyproject.toml")
     if _name(tool, table_of(pyproject, "project").get("dependencies")):
         return None
+    if tree.has("pylock.toml") and not tree.has("uv.lock"):  # it has neither groups nor extras
+        locked = tree.toml("pylock.toml").get("packages")
+        every = locked if isinstance(locked, list) else []
+        if any(isinstance(one, dict) and one.get("name") == tool for one in every):
+            return None
+        return Need("package", (tool,), f"pylock.toml does not have {tool}")
     bringing = [
         (option, value)
         for option, value, requirements in _lists(tree, pyproject)
@@ -115,6 +121,8 @@ def _lists(tree: Tree, pyproject: dict[str, Any]) -> Iterator[tuple[str, str, ob
         for name in table_of(poetry, "group"):
             yield "group", name, [*table_of(poetry, "group", name, "dependencies")]
         yield "group", "dev", [*table_of(poetry, "dev-dependencies")]
+    if tree.has("Pipfile.lock"):
+        yield "group", "develop", [*table_of(tree.toml("Pipfile"), "dev-packages")]
     for path in tree.paths:
         if path.endswith(".txt") and "requirements" in path and path.count("/") <= 1:
             yield "requirement", path, (tree.read(path) or "").splitlines()

@@ -50,7 +50,7 @@ def _requirement(name: str, versions: object) -> str | None:
         return None
     exactly = "==" if first[:1].isalnum() else ""
     requirement = f"{name}{exactly}{first}"
-    return requirement if re.match(PACKAGE, requirement) else None
+    return requirement if re.fullmatch(PACKAGE, requirement) else None
 
 
 def _folders(tree: Tree) -> Iterator[tuple[str, str]]:
