@@ -52,9 +52,9 @@ if len(sys.argv) > 1:
         print(os.getpid(), file=file)
     {waiting}
 else:
-    command = '''rm -f ready; {limit} "$PYTHON" bench.py again &
+    command = '''rm -f ready sent; {limit} "$PYTHON" bench.py again &
 while ! [ -s ready ]; do sleep 0.01; done
-{{ {ending} $(cat ready); wait $!; }} 2> /dev/null; echo $?'''
+{{ {ending} $(cat ready); touch sent; wait $!; }} 2> /dev/null; echo $?'''
     subprocess.run(command, shell=True, check=True, env={{**os.environ, "PYTHON": sys.executable}})
 """
 # Nothing waits so long: a process that is not killed fails the test by a timeout or its output.
@@ -189,8 +189,9 @@ HANDLING = {
 def test_own_handling(python: Path, tmp_path: Path, what: str) -> None:
     """What the program wants to become of SIGTERM, becomes of it."""
     handling, measured = HANDLING[what]
-    outlived = "time.sleep(0.5)"  # by a program that ignores the signal, which then ends by itself
-    collected = _run(python, tmp_path, (f"import faulthandler; {handling}", outlived))
+    # What outlives the signal ends by itself, when it has been sent.
+    until_sent = "while not os.path.exists('sent'): time.sleep(0.01)"
+    collected = _run(python, tmp_path, (f"import faulthandler; {handling}", until_sent))
     assert len(collected.dumps) == measured
 
 
