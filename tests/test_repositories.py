@@ -198,6 +198,18 @@ def test_what_the_remote_has_not(
     assert remedy in last
 
 
+def test_without_a_remote(clone: Clone, diff: Answer) -> None:
+    """The command that may help names the remote that there is, or how to have one."""
+    made = clone("--depth=1")
+    made.git("remote", "rename", "origin", "upstream")
+    made.git("config", "remote.upstream.url", "/nowhere")
+    _, _, err = diff("0" * 39 + "1", "HEAD")
+    assert "run `git fetch --depth=1 upstream 0000" in err.splitlines()[-1]
+    made.git("remote", "remove", "upstream")
+    _, _, err = diff("HEAD~1", "HEAD")
+    assert "(`git remote add origin URL`), then run `git fetch --unsh" in err.splitlines()[-1]
+
+
 def test_remote_out_of_reach(upstream: Drawing, clone: Clone, diff: Answer) -> None:
     """What would have to be fetched is told with the command, whichever way it was named."""
     clone("--depth=1", "--no-single-branch")

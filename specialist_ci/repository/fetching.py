@@ -5,7 +5,7 @@ remote-tracking branch of the user's moves.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from specialist_ci.errors import UsageError
@@ -49,7 +49,7 @@ class Fetching:
             name = self.repository.default_branch()
             return name, self.repository.resolve(name)
         except UsageError:
-            for remote in self._remotes():
+            for remote in self.repository.remotes():
                 told = self.repository.ask("ls-remote", "--symref", remote, "HEAD").stdout
                 branch = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", told, re.MULTILINE)
                 if branch:
@@ -105,7 +105,7 @@ class Fetching:
 
     def _fetched_by_name(self, name: str, error: UsageError) -> str:
         why = []
-        for remote in self._remotes():
+        for remote in self.repository.remotes():
             wanted = self._id_at(remote, name)
             if wanted is None:
                 continue
@@ -140,7 +140,7 @@ class Fetching:
     def _deepen(self, boundary: tuple[str, ...], depth: int) -> str | None:
         """Continue the history behind a shallow boundary; return why not, None if it was."""
         why = "it has no remote"
-        for remote in self._remotes():
+        for remote in self.repository.remotes():
             before = self.repository.boundary(*boundary)
             why = self._fetch(remote, f"--deepen={depth}", *boundary)
             if self.repository.boundary(*boundary) != before:
@@ -160,8 +160,3 @@ class Fetching:
             remote,
             *arguments,
         ).complaint
-
-    def _remotes(self) -> Iterator[str]:
-        """Yield the remotes, the usual one first."""
-        remotes = self.repository.ask("remote").stdout.split()
-        yield from sorted(remotes, key=lambda name: name != "origin")

@@ -238,6 +238,10 @@ class Repository:
         headers = self._tell("cat-file", "commit", commit).partition("\n\n")[0].splitlines()
         return tuple(line.removeprefix("parent ") for line in headers if line[:7] == "parent ")
 
+    def remotes(self) -> list[str]:
+        """Return the names of the remotes, the usual one first."""
+        return sorted(self.ask("remote").stdout.split(), key=lambda name: name != "origin")
+
     def default_branch(self) -> str:
         """Return the branch that changes go to: the remote's, else the local one.
 
@@ -452,17 +456,23 @@ class Repository:
                 remedy="make one with 'git commit', or name both BASE and HEAD",
             )
         if self.is_shallow():
-            everything = "--unshallow --tags origin '+refs/heads/*:refs/remotes/origin/*'"
-            alone = f"--depth=1 origin {revision}"
-            fetched = alone if _OBJECT_ID.fullmatch(revision) else everything
-            return UsageError(
-                f"this clone is shallow and does not have {revision!r}",
-                remedy=f"run `git fetch {fetched}` (actions/checkout: fetch-depth: 0)",
-            )
+            return self._hidden(revision)
         return UsageError(
             f"{revision!r} is not known in {self.root}",
             remedy="look for it with 'git branch --all' and 'git tag', or run 'git fetch'",
         )
+
+    def _hidden(self, revision: str) -> UsageError:
+        """Return the error for a revision that a shallow clone lacks."""
+        remotes = self.remotes()
+        remote = remotes[0] if remotes else "origin"
+        everything = f"--unshallow --tags {remote} '+refs/heads/*:refs/remotes/{remote}/*'"
+        alone = f"--depth=1 {remote} {revision}"
+        fetched = alone if _OBJECT_ID.fullmatch(revision) else everything
+        remedy = f"run `git fetch {fetched}` (actions/checkout: fetch-depth: 0)"
+        if not remotes:
+            remedy = f"name what it was cloned from (`git remote add origin URL`), then {remedy}"
+        return UsageError(f"this clone is shallow and does not have {revision!r}", remedy=remedy)
 
     def _default_branches(self) -> Iterator[str]:
         remote = self.ask("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
