@@ -534,9 +534,9 @@ def test_different_interpreters_are_not_compared(update: dict[str, object], told
     ("update", "told"),
     [
         ({"command": ("pytest",)}, "command is python bench.py on base and pytest on head"),
-        ({"source": ("src",)}, "source is  on base and src on head"),
+        ({"source": ("src",)}, "source is not set on base and src on head"),
         ({"environment": {"PYTHONHASHSEED": "1"}}, "PYTHONHASHSEED is 0 on base and 1 on head"),
-        ({"environment": {}}, "PYTHONHASHSEED is 0 on base and None on head"),
+        ({"environment": {}}, "PYTHONHASHSEED is 0 on base and not set on head"),
     ],
 )
 def test_different_suites_are_not_compared(update: dict[str, object], told: str) -> None:

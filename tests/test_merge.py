@@ -271,7 +271,7 @@ MIXTURES: Mapping[str, tuple[list[Provenance], str]] = {
                 }
             ),
         ],
-        "A is None in 0.json and 1 in 1.json",
+        "A is not set in 0.json and 1 in 1.json",
     ),
     "suites of other commits": (
         [PROVENANCE, PROVENANCE.model_copy(update={"suite": OTHER_SUITE, "commit": "1" * 40})],

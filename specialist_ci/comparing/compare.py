@@ -282,6 +282,8 @@ def difference(
 
 
 def _shown(value: object) -> str:
+    if value is None or value == ():
+        return "not set"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
